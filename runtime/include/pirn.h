@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* pirn.h: all of pirn. */
+#ifndef PIRN_H
+#define PIRN_H
+
+#include <pirn/alloc.h>
+#include <pirn/join.h>
+#include <pirn/op.h>
+#include <pirn/runtime.h>
+#include <pirn/task.h>
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* pirn/runtime.h: make a runtime, run tasks on it, look into it, shut it down. */
+#ifndef PIRN_RUNTIME_H
+#define PIRN_RUNTIME_H
+
+#include <pirn/alloc.h>
+#include <pirn/join.h>
+#include <pirn/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pirn_runtime pirn_runtime; /* owns the scheduler; one owner */
+typedef struct pirn_handle pirn_handle;   /* spawns on it and looks at it; shared, outlives it */
+
+/* ---- options ---------------------------------------------------------------------------- */
+
+enum pirn_flavor {
+    PIRN_MULTI_THREAD = 0,  /* not in this version: pirn_runtime_new() returns -ENOTSUP */
+    PIRN_CURRENT_THREAD = 1 /* tasks run on the thread that is inside pirn_block_on() or _turn() */
+};
+
+enum pirn_unhandled_fault {
+    PIRN_UNHANDLED_IGNORE = 0, /* the join handle tells; nothing else happens */
+    PIRN_UNHANDLED_SHUTDOWN,   /* the runtime cancels all tasks; block_on returns PIRN_ESHUTDOWN */
+    PIRN_UNHANDLED_ABORT,      /* message on stderr, abort() */
+    PIRN_UNHANDLED_CALLBACK    /* hooks->on_fault decides; it must be given */
+};
+
+/* pirn_runtime_opts.flags */
+enum {
+    PIRN_RT_LOCAL = 1u << 0 /* current-thread only: belongs to the thread that makes it. block_on,
+                               turn and shutdown elsewhere: -EPERM; free elsewhere: message, abort.
+                               pirn_spawn_local() works. (tokio: LocalRuntime) */
+};
+
+/* What hooks and walkers are told of a task. Pointers are valid during the call. */
+typedef struct pirn_task_info {
+    size_t size;
+    uint64_t id;
+    const char *name;
+    uint64_t state;           /* bits: 1 running, 2 complete, 4 notified, 8 join interest,
+                                 16 join waker, 32 cancelled; from 64 on the references */
+    const void *spawn_site;   /* return address of the spawn call */
+    uint32_t await_line;      /* where it waits, if PIRN_TASK_LINE; else 0 */
+    uint32_t polls;           /* saturates at 2^28 - 1 */
+    pirn_time spawned_at;     /* both by the tick's clock, to about a millisecond; */
+    pirn_time last_poll_at;   /* 0 before the first poll */
+    uint32_t worker;          /* 0 on the current-thread flavour */
+} pirn_task_info;
+
+/**
+ * struct pirn_hooks - callbacks on the way of tasks and threads; all may be NULL
+ *
+ * Called on the thread where it happens, holding nothing; they may spawn and wake, not block. A
+ * fault inside a hook is contained and counted. park and unpark are called by the thread that
+ * drives a runtime, around its sleep; start and stop by threads that pirn makes.
+ *
+ * on_task_spawn: the task is not running yet. on_task_terminate: joiners may see it finished
+ * already. on_fault: a task faulted, under every policy. on_forgotten_wake: a task waits and
+ * nothing is left that could wake it, besides an abort through its join handle; at most one call a
+ * second (metrics count all). (tokio: Builder::on_*, all stable here)
+ */
+typedef struct pirn_hooks {
+    size_t size;
+    void *user;
+    void (*on_thread_start)(void *user, uint32_t worker);
+    void (*on_thread_stop)(void *user, uint32_t worker);
+    void (*on_thread_park)(void *user, uint32_t worker);
+    void (*on_thread_unpark)(void *user, uint32_t worker);
+    void (*on_task_spawn)(void *user, const pirn_task_info *info);
+    void (*on_task_terminate)(void *user, const pirn_task_info *info);
+    void (*before_poll)(void *user, const pirn_task_info *info);
+    void (*after_poll)(void *user, const pirn_task_info *info);
+    void (*on_fault)(void *user, const pirn_task_info *info, int code, const char *text);
+    void (*on_forgotten_wake)(void *user, const pirn_task_info *info);
+} pirn_hooks;
+
+/**
+ * struct pirn_runtime_opts - every option of a runtime; zero is the default
+ * @size:                  sizeof(pirn_runtime_opts)
+ * @flavor:                enum pirn_flavor
+ * @worker_threads:        current-thread: 0 or 1
+ * @max_blocking_threads, @thread_keep_alive_ns, @thread_stack_bytes, @thread_name: for threads that
+ *                         pirn makes. This version makes none: set, they are -ENOTSUP
+ * @name:                  of the runtime, shown in dumps; not blank. Copied
+ * @event_interval:        polls between two looks at the I/O driver; 61
+ * @global_queue_interval: every so many polls, remote spawns and wakes go first; 31
+ * @coop_budget:           units per poll; 128; PIRN_UNLIMITED
+ * @io_events_per_tick:    -ENOTSUP if set: this version has no I/O
+ * @flags:                 PIRN_RT_*
+ * @unhandled_fault:       what a fault of any task does to the runtime
+ * @seed:                  of pirn_random(); 0: from the kernel
+ * @alloc:                 NULL: malloc and free. Copied
+ * @hooks:                 NULL: none. Copied
+ */
+typedef struct pirn_runtime_opts {
+    size_t size;
+    enum pirn_flavor flavor;
+    uint32_t worker_threads;
+    uint32_t max_blocking_threads;
+    int64_t thread_keep_alive_ns;
+    size_t thread_stack_bytes;
+    const char *name;
+    const char *thread_name;
+    uint32_t event_interval;
+    uint32_t global_queue_interval;
+    uint32_t coop_budget;
+    uint32_t io_events_per_tick;
+    uint32_t flags;
+    enum pirn_unhandled_fault unhandled_fault;
+    uint64_t seed;
+    const pirn_alloc *alloc;
+    const pirn_hooks *hooks;
+} pirn_runtime_opts;
+
+#ifdef __cplusplus
+static inline pirn_runtime_opts pirn_runtime_opts_init(void)
+{
+    pirn_runtime_opts o = pirn_runtime_opts();
+    o.size = sizeof o;
+    return o;
+}
+#define PIRN_RUNTIME_OPTS_INIT pirn_runtime_opts_init()
+#else
+#define PIRN_RUNTIME_OPTS_INIT {.size = sizeof(pirn_runtime_opts)}
+#endif
+
+/* ---- life of a runtime ------------------------------------------------------------------ */
+
+/**
+ * pirn_runtime_new() - make a runtime
+ * @o: NULL means all defaults; borrowed for the call
+ *
+ * Threads: any. Return: 0 and *@out; -EINVAL or -E2BIG (pirn_last_error_text() names the field);
+ * -ENOTSUP (likewise); -ENOMEM, -EMFILE, -ENFILE. (tokio: Builder::build)
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_new(const pirn_runtime_opts *o, pirn_runtime **out);
+
+/**
+ * pirn_runtime_shutdown() - cancel every task and stop
+ * @deadline: PIRN_NEVER for none
+ *
+ * Waits for the poll that is running elsewhere, if any. Callers of pirn_block_on() drop their
+ * frames on their own threads and return PIRN_ESHUTDOWN. Afterwards the runtime only answers:
+ * spawns give a join that resolves cancelled.
+ *
+ * Threads: any that does not run tasks. Return: 0, also when it was shut down before; -ETIMEDOUT
+ * (call again to go on); -EDEADLK on a thread that runs tasks; -EPERM (PIRN_RT_LOCAL).
+ * (tokio: Runtime::shutdown_timeout)
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_shutdown(pirn_runtime *rt, pirn_time deadline);
+
+/**
+ * pirn_runtime_free() - shut down without limit, then free; NULL is fine
+ *
+ * Handles, joins and wakers of it stay valid. On a thread that runs tasks: message, abort.
+ */
+PIRN_API void pirn_runtime_free(pirn_runtime *rt);
+
+/**
+ * pirn_run() - for main(): make a runtime, block on a task, free it
+ *
+ * Return: what pirn_runtime_new() or pirn_block_on() returned. (tokio: #[tokio::main])
+ */
+PIRN_API PIRN_MUST_USE int pirn_run(const pirn_runtime_opts *o, const pirn_task_desc *d,
+                                    void *frame, pirn_result *res, void *out);
+
+/** pirn_runtime_handle() - the runtime's handle, borrowed; pirn_handle_ref() keeps it longer */
+PIRN_API pirn_handle *pirn_runtime_handle(pirn_runtime *rt);
+
+/** pirn_handle_current() - the handle of the runtime this thread is in, borrowed; NULL in none */
+PIRN_API pirn_handle *pirn_handle_current(void);
+
+/** pirn_handle_ref() - one more reference; returns @h. Threads: any. */
+PIRN_API pirn_handle *pirn_handle_ref(pirn_handle *h);
+
+/** pirn_handle_unref() - give one up; NULL is fine. Threads: any. */
+PIRN_API void pirn_handle_unref(pirn_handle *h);
+
+/* Opaque; in the caller's frame, zeroed or uninitialised before pirn_handle_enter(). */
+typedef struct pirn_enter {
+    uint64_t _[4];
+} pirn_enter;
+
+/**
+ * pirn_handle_enter() - make @h this thread's current runtime until pirn_enter_exit()
+ *
+ * Runs nothing. Guards end in reverse order, on their thread; else: message, abort.
+ * Return: 0; -EINVAL for NULL. (tokio: Handle::enter)
+ */
+PIRN_API PIRN_MUST_USE int pirn_handle_enter(pirn_handle *h, pirn_enter *guard);
+PIRN_API void pirn_enter_exit(pirn_enter *guard);
+
+/* ---- spawn and run ---------------------------------------------------------------------- */
+
+/**
+ * pirn_spawn() - start a task
+ * @h:     NULL: the current runtime
+ * @d:     borrowed, see pirn_task_desc
+ * @frame: copied in, @d->frame_size bytes; NULL: zeroed. Not polled inside this call
+ * @out:   receives the join handle; NULL: detached
+ *
+ * On success the frame's contents are the task's. On failure they are still the caller's and no
+ * drop is called. On a runtime that has shut down: 0, the frame is dropped before this returns,
+ * the join resolves CANCELLED. Threads: any. Ordering: what the caller did happens before the
+ * first poll.
+ *
+ * Return: 0; -EINVAL, -E2BIG (the text names the field); -ENOMEM; PIRN_ENORUNTIME.
+ * (tokio: spawn, Handle::spawn)
+ */
+PIRN_API PIRN_MUST_USE int pirn_spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame,
+                                      pirn_join **out);
+
+/**
+ * pirn_spawn_begin() - the same in two steps: *@frame receives zeroed memory where it will stay
+ *
+ * Build the frame in place, then commit or cancel, from any thread. Return: as pirn_spawn().
+ */
+PIRN_API PIRN_MUST_USE int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame);
+
+/** pirn_spawn_commit() - start it; never fails: 0 */
+PIRN_API int pirn_spawn_commit(void *frame, pirn_join **out);
+
+/** pirn_spawn_cancel() - take the memory back; no drop is called; NULL is fine */
+PIRN_API void pirn_spawn_cancel(void *frame);
+
+/**
+ * pirn_spawn_local() - start a task that never leaves this thread
+ *
+ * In a task or root of a PIRN_RT_LOCAL runtime, or entered on its thread; or in a task of a local
+ * set, and then it joins that set. Anywhere else: -EINVAL. Otherwise as pirn_spawn().
+ * (tokio: spawn_local)
+ */
+PIRN_API PIRN_MUST_USE int pirn_spawn_local(const pirn_task_desc *d, const void *frame,
+                                            pirn_join **out);
+
+/**
+ * pirn_spawn_fn() - run a plain function as a task
+ * @flags:    PIRN_TASK_*
+ * @fn:       called once; returns 0 or a negative code, the task's
+ * @arg_drop: called on @arg after @fn, or instead of it; may be NULL
+ *
+ * Return: as pirn_spawn(); on failure @arg is still the caller's.
+ */
+PIRN_API PIRN_MUST_USE int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*fn)(void *arg),
+                                         void *arg, void (*arg_drop)(void *), pirn_join **out);
+
+/**
+ * pirn_block_on() - run a root future on this thread, and with it the runtime
+ * @frame: stays in place and is polled here; the caller's again afterwards, its drop was called
+ * @res:   how it went; may be NULL
+ * @out:   the root's output; NULL drops it
+ *
+ * One caller at a time drives a current-thread runtime; others wait for their root or for their
+ * turn. Tasks that are still alive afterwards stay, and go on at the next call.
+ *
+ * Threads: any that does not run tasks. Return: 0; PIRN_ESHUTDOWN (the frame was dropped); and
+ * with the frame untouched: -EDEADLK inside a runtime, -EINVAL, -E2BIG, -ENOMEM, PIRN_ENORUNTIME,
+ * -EPERM (PIRN_RT_LOCAL). (tokio: Runtime::block_on)
+ */
+PIRN_API PIRN_MUST_USE int pirn_block_on(pirn_handle *h, const pirn_task_desc *d, void *frame,
+                                         pirn_result *res, void *out);
+
+/* ---- local sets ------------------------------------------------------------------------- */
+
+typedef struct pirn_local_set pirn_local_set; /* tasks polled inside one task or root, in place */
+
+/**
+ * pirn_local_set_new() - an empty set, owned by this thread
+ * @h: whose memory and options it uses; NULL: the current runtime
+ *
+ * Return: 0; -ENOMEM; PIRN_ENORUNTIME. (tokio: LocalSet::new)
+ */
+PIRN_API PIRN_MUST_USE int pirn_local_set_new(pirn_handle *h, pirn_local_set **out);
+
+/**
+ * pirn_local_set_spawn() - start a task in the set; on its thread, polled or not
+ * Return: as pirn_spawn(); -EPERM on another thread. (tokio: LocalSet::spawn_local)
+ */
+PIRN_API PIRN_MUST_USE int pirn_local_set_spawn(pirn_local_set *s, const pirn_task_desc *d,
+                                                const void *frame, pirn_join **out);
+
+/**
+ * pirn_local_set_poll() - run the set's ready tasks, up to 61, each with a budget of its own
+ *
+ * Return: 0 when the set is empty (it may be filled and polled again), PIRN_PENDING, -EPERM on
+ * another thread than its own. (tokio: LocalSet::poll)
+ */
+PIRN_API PIRN_MUST_USE int pirn_local_set_poll(pirn_local_set *s, pirn_cx *cx);
+
+/** pirn_local_set_free() - cancel its tasks, on its thread; NULL is fine; elsewhere: abort */
+PIRN_API void pirn_local_set_free(pirn_local_set *s);
+
+/* ---- in a foreign event loop ------------------------------------------------------------ */
+
+/**
+ * pirn_runtime_fd() - readable, level-triggered, when a turn has something to do
+ *
+ * For the poll set of another loop; the runtime owns it: never read or close it. Threads: any.
+ * Return: the descriptor; -EINVAL on multi-thread.
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_fd(pirn_runtime *rt);
+
+/**
+ * pirn_runtime_turn() - run what is ready, without blocking
+ * @until:         stop when past; 0: one pass over what is ready now
+ * @next_deadline: receives the next timer's deadline, PIRN_NEVER for none, which the caller waits
+ *                 for; NULL: the fd becomes readable for timers too
+ *
+ * Return: 1 if work is left (the fd is readable), else 0; -EDEADLK on a thread that runs tasks;
+ * -EBUSY while another thread drives; -EINVAL on multi-thread; -EPERM (PIRN_RT_LOCAL);
+ * PIRN_ESHUTDOWN.
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_turn(pirn_runtime *rt, pirn_time until,
+                                             pirn_time *next_deadline);
+
+/* ---- looking inside --------------------------------------------------------------------- */
+
+/* Counters since the start, exact once the runtime is quiet; figures marked * are as of now. */
+typedef struct pirn_metrics {
+    size_t size;                   /* in: sizeof(pirn_metrics) of the caller; out: bytes filled */
+    uint32_t workers;              /* * threads that run tasks: 1 */
+    uint32_t reserved;
+    uint64_t tasks_alive;          /* * spawned and not finished, uncommitted ones included */
+    uint64_t tasks_spawned;
+    uint64_t remote_schedules;     /* spawns and wakes from outside the driving thread */
+    uint64_t polls;
+    uint64_t parks;                /* times the driving thread went to sleep */
+    uint64_t budget_yields;        /* polls that used their budget up */
+    uint64_t faults;               /* tasks that faulted */
+    uint64_t contained_faults;     /* faults in drops, hooks and other callbacks */
+    uint64_t forgotten_wakes;      /* tasks found that nothing can wake */
+    uint64_t local_queue_depth;    /* * */
+    uint64_t inject_queue_depth;   /* * remote spawns and wakes not taken in yet */
+    uint64_t cell_bytes;           /* * memory held for task cells, in use or cached */
+    uint64_t retired_cells;        /* * freed cells that wait for a walker to move on */
+} pirn_metrics;
+
+/**
+ * pirn_runtime_metrics() - fill @m
+ *
+ * Threads: any. Return: 0; -EINVAL; PIRN_ENORUNTIME. (tokio: RuntimeMetrics)
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m);
+
+/**
+ * pirn_runtime_each_task() - call @see for every live task, while everything keeps running
+ * @see: returns 0 to go on; anything else ends the walk. Called holding nothing: it may spawn,
+ *       wake, take as long as it likes
+ *
+ * Sees every task that lives throughout the call, none twice. Tasks not polled yet are listed by
+ * the thread that drives, at its next tick; if that does not come within 100 ms (one long poll),
+ * they are left out: pirn_runtime_dump() says how many. Threads: any.
+ *
+ * Return: 0; what @see returned; -EINVAL; -ENOMEM; PIRN_ENORUNTIME.
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_each_task(pirn_handle *h,
+                                                  int (*see)(void *user, const pirn_task_info *t),
+                                                  void *user);
+
+/**
+ * pirn_runtime_dump() - write every live task to @fd, a line each, as text
+ *
+ * First line: the runtime. Then the running task, if any; then the others; last, counts. Blocks
+ * as @fd does. Threads: any. Return: 0; -EINVAL; -ENOMEM; PIRN_ENORUNTIME; write's error.
+ * (tokio: Handle::dump)
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_dump(pirn_handle *h, int fd);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

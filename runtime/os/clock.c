@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The clock, and the calls of pirn/task.h that ask it. */
+#include "runtime/os/clock.h"
+
+#include <time.h>
+
+#include "task/base/scope.h"
+#include "task/cx.h"
+
+pirn_time pirn__clock_now(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (pirn_time)ts.tv_sec * PIRN_SEC + ts.tv_nsec;
+}
+
+pirn_time pirn_now(void)
+{
+    struct pirn_cx *cx = pirn__scope.cx;
+
+    if (cx != NULL)
+        cx = cx->root;
+    if (cx == NULL || cx->ops == NULL) /* in no poll */
+        return pirn__clock_now();
+    if (cx->now == 0)
+        cx->now = pirn__clock_now();
+    return cx->now;
+}
+
+pirn_time pirn_after(int64_t ns)
+{
+    pirn_time now = pirn_now();
+
+    if (ns <= 0)
+        return now;
+    return ns > PIRN_NEVER - now ? PIRN_NEVER : now + ns;
+}

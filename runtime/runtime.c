@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a runtime: new, shutdown, free; and the handles and guards of threads in it. */
+#include <errno.h>
+#include <string.h>
+
+#include <pirn/runtime.h>
+
+#include "runtime/builder.h"
+#include "runtime/os/random.h"
+#include "runtime/runtime.h"
+#include "runtime/scheduler/context.h"
+#include "runtime/scheduler/current_thread.h"
+#include "task/base/assert.h"
+#include "task/base/error.h"
+#include "task/base/scope.h"
+
+int pirn_runtime_new(const pirn_runtime_opts *o, pirn_runtime **out)
+{
+    struct pirn_handle h = {.refs = 0};
+    struct current_thread *ct = NULL;
+    int r;
+
+    if (out == NULL)
+        return pirn__error(-EINVAL, "pirn_runtime_new: out is NULL");
+    r = pirn__builder_read(o, &h);
+    if (r != 0)
+        return r;
+    r = pirn__ct_new(&h, &ct);
+    if (r != 0) {
+        if (h.name != NULL)
+            h.sched.alloc.free(h.sched.alloc.user, (void *)(uintptr_t)h.name, strlen(h.name) + 1);
+        return pirn__error(r, "pirn_runtime_new: %s", pirn_strerror(r));
+    }
+    *out = (pirn_runtime *)(void *)ct;
+    return 0;
+}
+
+int pirn__runtime_check_thread(const struct current_thread *ct, const char *call)
+{
+    if (ct->owner != NULL && ct->owner != &pirn__context)
+        return pirn__error(-EPERM, "%s: the runtime is PIRN_RT_LOCAL, of another thread", call);
+    return 0;
+}
+
+int pirn_runtime_shutdown(pirn_runtime *rt, pirn_time deadline)
+{
+    struct current_thread *ct = runtime_ct(rt);
+    int r;
+
+    if (rt == NULL)
+        return pirn__error(-EINVAL, "pirn_runtime_shutdown: rt is NULL");
+    if (pirn__scope.busy != 0)
+        return pirn__error(-EDEADLK, "pirn_runtime_shutdown: inside a task");
+    r = pirn__runtime_check_thread(ct, "pirn_runtime_shutdown");
+    return r != 0 ? r : pirn__ct_shutdown(ct, deadline);
+}
+
+void pirn_runtime_free(pirn_runtime *rt)
+{
+    if (rt == NULL)
+        return;
+    if (pirn_runtime_shutdown(rt, PIRN_NEVER) != 0)
+        CLIENT_BUG("pirn_runtime_free", pirn_last_error_text());
+    pirn__ct_release(runtime_ct(rt));
+}
+
+int pirn_run(const pirn_runtime_opts *o, const pirn_task_desc *d, void *frame, pirn_result *res,
+             void *out)
+{
+    pirn_runtime *rt;
+    int r = pirn__scope.busy != 0
+                ? pirn__error(-EDEADLK, "pirn_run: inside a task")
+                : pirn_runtime_new(o, &rt);
+
+    if (r != 0)
+        return r;
+    r = pirn_block_on(pirn_runtime_handle(rt), d, frame, res, out);
+    pirn_runtime_free(rt);
+    return r;
+}
+
+pirn_handle *pirn_runtime_handle(pirn_runtime *rt)
+{
+    return &runtime_ct(rt)->base;
+}
+
+pirn_handle *pirn_handle_current(void)
+{
+    return pirn__context.handle;
+}
+
+/* ---- guards -------------------------------------------------------------------------------------- */
+
+struct guard {
+    struct pirn_handle *before;
+    struct guard *outer;
+    struct context *thread; /* NULL: not entered */
+    uint64_t spare;
+};
+_Static_assert(sizeof(struct guard) == sizeof(pirn_enter), "a guard fits what is promised");
+
+int pirn_handle_enter(pirn_handle *h, pirn_enter *guard)
+{
+    struct guard *g = (struct guard *)(void *)guard;
+
+    if (h == NULL || guard == NULL)
+        return pirn__error(-EINVAL, "pirn_handle_enter: %s is NULL", h == NULL ? "h" : "guard");
+    *g = (struct guard){pirn__context.handle, pirn__context.guards, &pirn__context, 0};
+    pirn__context.handle = pirn_handle_ref(h);
+    pirn__context.guards = g;
+    return 0;
+}
+
+void pirn_enter_exit(pirn_enter *guard)
+{
+    struct guard *g = (struct guard *)(void *)guard;
+    struct pirn_handle *h = pirn__context.handle;
+
+    if (g == NULL || g->thread != &pirn__context || pirn__context.guards != g)
+        CLIENT_BUG("pirn_enter_exit", "not the innermost guard of this thread");
+    pirn__context.handle = g->before;
+    pirn__context.guards = g->outer;
+    g->thread = NULL;
+    pirn_handle_unref(h);
+}
+
+uint64_t pirn_random(void)
+{
+    struct core *core = pirn__context.core;
+
+    return core != NULL ? pirn__random_next(&core->random) : pirn__random_seed();
+}

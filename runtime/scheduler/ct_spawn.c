@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Cells and ids for spawns on a current-thread runtime: from its own thread, and from others. */
+#include "runtime/os/clock.h"
+#include "runtime/scheduler/current_thread.h"
+#include "task/harness.h"
+#include "task/task.h"
+
+enum { ID_BLOCK = 1024 };
+
+/* Ids are unique in the runtime, not ordered: each spawner takes a block at a time. */
+static uint64_t take_id(struct current_thread *ct, uint64_t *next, uint64_t *last)
+{
+    if (UNLIKELY(*next == *last)) {
+        /* mo: relaxed. Only that no two get the same. */
+        *next = atomic_fetch_add_explicit(&ct->next_block, 1, memory_order_relaxed) * ID_BLOCK;
+        *last = *next + ID_BLOCK;
+        *next += *next == 0; /* 0 is no id */
+    }
+    return (*next)++;
+}
+
+uint64_t pirn__ct_new_id(struct current_thread *ct)
+{
+    struct ct_shared *sh = &ct->shared;
+    uint64_t id;
+
+    if (ct_is_here(ct))
+        return take_id(ct, &ct->core.next_id, &ct->core.last_id);
+    lock_take(&sh->lock);
+    id = take_id(ct, &sh->next_id, &sh->last_id);
+    lock_give(&sh->lock);
+    return id;
+}
+
+/* Too large for a slab, or the runtime is gone: alone, and it holds the handle. */
+static struct header *take_large(struct current_thread *ct, const struct cell_layout *l)
+{
+    const pirn_alloc *a = &ct->base.sched.alloc;
+    char *base = a->alloc(a->user, l->bytes, l->align);
+    struct header *h;
+
+    if (base == NULL)
+        return NULL;
+    pirn_handle_ref(&ct->base);
+    /* mo: relaxed, a statistic. */
+    (void)atomic_fetch_add_explicit(&ct->large_bytes, l->bytes, memory_order_relaxed);
+    h = (struct header *)(base + l->header_offset);
+    h->owned.kind = CELL_LARGE;
+    return h;
+}
+
+static void free_large(struct current_thread *ct, struct header *h)
+{
+    const pirn_alloc *a = &ct->base.sched.alloc;
+    struct cell_layout l;
+
+    pirn__task_layout(h->desc, &l);
+    a->free(a->user, (char *)h - l.header_offset, l.bytes);
+    /* mo: relaxed, a statistic. */
+    (void)atomic_fetch_sub_explicit(&ct->large_bytes, l.bytes, memory_order_relaxed);
+    pirn_handle_unref(&ct->base);
+}
+
+static struct header *take_as_driver(struct current_thread *ct, const struct cell_layout *l,
+                                     uint64_t *id)
+{
+    struct core *core = &ct->core;
+    unsigned class = pirn__cache_class(l->bytes);
+    struct header *h = pirn__cache_take(&core->cells, class, l->bytes);
+    struct slab *s;
+
+    if (UNLIKELY(h == NULL)) {
+        s = pirn__cache_new_slab(&ct->base.sched.alloc);
+        if (s == NULL)
+            return NULL;
+        pirn__cache_add(&core->cells, s, class);
+        h = pirn__cache_take(&core->cells, class, l->bytes);
+    }
+    *id = take_id(ct, &core->next_id, &core->last_id);
+    return h;
+}
+
+static struct header *take_shared(struct current_thread *ct, const struct cell_layout *l,
+                                  uint64_t *id)
+{
+    struct ct_shared *sh = &ct->shared;
+    unsigned class = pirn__cache_class(l->bytes);
+    struct header *h = NULL;
+    struct slab *s;
+    bool closed;
+
+    lock_take(&sh->lock);
+    *id = take_id(ct, &sh->next_id, &sh->last_id);
+    closed = sh->closed;
+    if (!closed)
+        h = pirn__cache_take(&sh->cells, class, l->bytes);
+    lock_give(&sh->lock);
+    if (LIKELY(h != NULL))
+        return h;
+    if (closed)
+        return take_large(ct, l);
+    /* The allocator is the caller's: not under the lock. */
+    s = pirn__cache_new_slab(&ct->base.sched.alloc);
+    if (s == NULL)
+        return NULL;
+    lock_take(&sh->lock);
+    closed = sh->closed;
+    if (!closed) {
+        pirn__cache_add(&sh->cells, s, class);
+        h = pirn__cache_take(&sh->cells, class, l->bytes);
+    }
+    lock_give(&sh->lock);
+    if (!closed)
+        return h;
+    pirn__cache_free_slab(&ct->base.sched.alloc, s);
+    return take_large(ct, l);
+}
+
+struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d, const void *site,
+                             bool joined)
+{
+    bool here = ct_is_here(ct);
+    struct cell_layout l;
+    struct header *h;
+    uint64_t id = 0, tick;
+
+    pirn__task_layout(d, &l);
+    if (UNLIKELY(l.header_offset != 0 || l.bytes > CELL_BYTES_MAX)) {
+        h = take_large(ct, &l);
+        id = pirn__ct_new_id(ct);
+    } else {
+        h = here ? take_as_driver(ct, &l, &id) : take_shared(ct, &l, &id);
+    }
+    if (UNLIKELY(h == NULL))
+        return NULL;
+    tick = here ? ct->core.poller.tick
+                : (uint64_t)(pirn__clock_now() - ct->base.started_at) >> CELL_TICK_SHIFT;
+    pirn__task_init(h, d, &ct->base.sched, id, site, tick, joined);
+    if (here)
+        stat_add(&ct->core.spawned, 1);
+    else
+        /* mo: relaxed, a statistic. */
+        (void)atomic_fetch_add_explicit(&ct->shared.spawned, 1, memory_order_relaxed);
+    return h;
+}
+
+void pirn__ct_unspawn(struct current_thread *ct, struct header *h)
+{
+    pirn__state_init(&h->state, STATE_VACANT);
+    /* mo: relaxed, a statistic: it was counted as spawned. */
+    (void)atomic_fetch_add_explicit(&ct->base.stray.finished, 1, memory_order_relaxed);
+    pirn__ct_free_cell(&ct->base.sched, h);
+}
+
+/* Ends a task that no queue takes any more, on this thread. */
+static COLD void refuse(struct current_thread *ct, struct notified n)
+{
+    struct poller p = {.budget = 0};
+
+    pirn__harness_cancel_queued(n, &p);
+    /* mo: relaxed, both, statistics. */
+    (void)atomic_fetch_add_explicit(&ct->base.stray.finished, stat_get(&p.stats.finished),
+                                    memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&ct->base.stray.faults, stat_get(&p.stats.faults),
+                                    memory_order_relaxed);
+}
+
+void pirn__ct_submit(struct current_thread *ct, struct unowned_task t)
+{
+    struct notified n = {t.cell};
+    struct task_facts facts;
+
+    if (UNLIKELY(ct->base.hooks.on_task_spawn != NULL)) {
+        pirn__harness_facts(t.cell, &facts);
+        pirn__report_task(&ct->base, REPORT_SPAWN, &facts);
+    }
+    if (ct_is_here(ct)) {
+        if (LIKELY(!ct->core.stopped))
+            task_list_push(&ct->core.local, n);
+        else
+            refuse(ct, n);
+        return;
+    }
+    if (!pirn__inject_push(&ct->inject, n)) {
+        refuse(ct, n);
+        return;
+    }
+    /* mo: relaxed, a statistic. */
+    (void)atomic_fetch_add_explicit(&ct->base.stray.remote_schedules, 1, memory_order_relaxed);
+    pirn__driver_unpark(&ct->driver);
+}
+
+void pirn__ct_reuse(void *user, struct header *h)
+{
+    struct current_thread *ct = user;
+    struct cell_cache *cells;
+
+    if (UNLIKELY(h->owned.kind & CELL_LARGE)) {
+        free_large(ct, h);
+        return;
+    }
+    cells = pirn__cache_of(h);
+    if (LIKELY(cells == &ct->core.cells && ct_is_here(ct))) {
+        struct slab *s = pirn__cache_give(cells, h);
+
+        if (UNLIKELY(s != NULL))
+            pirn__cache_free_slab(&ct->base.sched.alloc, s);
+    } else if (!pirn__cache_give_remote(cells, h)) {
+        pirn_handle_unref(&ct->base); /* it was out when the runtime was freed, and held it */
+    }
+}
+
+void pirn__ct_free_cell(struct sched *s, struct header *h)
+{
+    struct current_thread *ct = (struct current_thread *)(void *)s;
+
+    if (LIKELY(pirn__owned_retire(&ct->owned, h)))
+        pirn__ct_reuse(ct, h);
+}

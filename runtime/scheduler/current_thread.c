@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* The core of the current-thread scheduler: its queues, its turns, its sleep, its end.
+ *
+ * Ready tasks of this thread are in `local`; what came from outside is pulled from the inject queue
+ * whole and served when `local` is empty and at every global_queue_interval'th tick. A task that
+ * yields waits in `deferred` until the driver has been looked at, so that yielding in a loop cannot
+ * starve I/O. */
+#include "runtime/scheduler/current_thread.h"
+
+#include "runtime/os/clock.h"
+#include "runtime/os/futex.h"
+#include "runtime/scheduler/root.h"
+#include "task/base/scope.h"
+#include "task/harness.h"
+
+/* ---- what tasks ask of a scheduler: task/sched.h ---------------------------------------------- */
+
+static struct current_thread *of(struct sched *s)
+{
+    return (struct current_thread *)(void *)s;
+}
+
+static bool op_here(struct sched *s)
+{
+    return ct_is_here(of(s));
+}
+
+static void op_schedule(struct sched *s, struct notified n)
+{
+    struct current_thread *ct = of(s);
+
+    if (ct_is_here(ct)) {
+        task_list_push(&ct->core.local, n);
+        return;
+    }
+    if (!pirn__inject_push(&ct->inject, n)) {
+        /* The task is idle, so it is linked, so the closer has it. */
+        if (pirn__state_ref_dec(&n.cell->state, 1))
+            pirn__harness_free(n.cell);
+        return;
+    }
+    /* mo: relaxed, a statistic. */
+    (void)atomic_fetch_add_explicit(&ct->base.stray.remote_schedules, 1, memory_order_relaxed);
+    pirn__driver_unpark(&ct->driver);
+}
+
+static void op_requeue(struct sched *s, struct notified n, bool yield)
+{
+    struct core *core = &of(s)->core;
+
+    task_list_push(yield ? &core->deferred : &core->local, n);
+}
+
+static bool op_link(struct sched *s, struct header *h)
+{
+    return pirn__owned_link(&of(s)->owned, h);
+}
+
+static bool op_unlink(struct sched *s, struct header *h)
+{
+    return pirn__owned_unlink(&of(s)->owned, h);
+}
+
+static void op_faulted(struct sched *s, const struct task_facts *f, int code, const char *text)
+{
+    struct current_thread *ct = of(s);
+
+    pirn__report_fault(&ct->base, f, code, text);
+    if (ct->base.unhandled == PIRN_UNHANDLED_SHUTDOWN)
+        pirn__ct_ask_stop(ct);
+}
+
+static void op_contained(struct sched *s)
+{
+    pirn__report_contained(&of(s)->base);
+}
+
+static void op_forgotten(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_forgotten(&of(s)->base, f);
+}
+
+static void op_terminated(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_task(&of(s)->base, REPORT_TERMINATE, f);
+}
+
+static void op_before_poll(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_task(&of(s)->base, REPORT_BEFORE_POLL, f);
+}
+
+static void op_after_poll(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_task(&of(s)->base, REPORT_AFTER_POLL, f);
+}
+
+const struct sched_ops pirn__ct_ops = {
+    .here = op_here,
+    .schedule = op_schedule,
+    .requeue = op_requeue,
+    .link = op_link,
+    .unlink = op_unlink,
+    .free_cell = pirn__ct_free_cell,
+    .faulted = op_faulted,
+    .contained = op_contained,
+    .forgotten = op_forgotten,
+    .terminated = op_terminated,
+    .before_poll = op_before_poll,
+    .after_poll = op_after_poll,
+    .join_fd_vt = &pirn__join_fd_vt,
+    .join_fd_free = pirn__join_fd_free,
+    .join_fd_forward = pirn__join_fd_forward,
+};
+
+/* ---- the core's slot --------------------------------------------------------------------------- */
+
+struct core *pirn__ct_take_core(struct current_thread *ct)
+{
+    /* mo: acquire pairs with [core] in put_core: the core is as its last owner left it. seq_cst
+     * pairs with [core] in waiter.c and use_fd. */
+    struct core *core = atomic_exchange_explicit(&ct->slot, NULL, memory_order_seq_cst);
+
+    /* mo: relaxed. If it was set just now, the descriptor is disarmed by the next taker. */
+    if (core != NULL && atomic_load_explicit(&ct->fd_used, memory_order_relaxed))
+        pirn__driver_disarm(&ct->driver);
+    return core;
+}
+
+void pirn__ct_put_core(struct core *core)
+{
+    struct current_thread *ct = core->ct;
+    bool used;
+
+    core->root = NULL;
+    /* mo: relaxed: looked at again below. */
+    used = atomic_load_explicit(&ct->fd_used, memory_order_relaxed);
+    if (used) {
+        pirn__driver_arm(&ct->driver);
+        if (pirn__ct_has_work(core))
+            pirn__driver_unpark(&ct->driver);
+    }
+    /* mo: release pairs with [core] in take_core; seq_cst pairs with [core] in waiter.c: a waiter
+     * counts itself, then tries to take the core. */
+    atomic_store_explicit(&ct->slot, core, memory_order_seq_cst);
+    /* mo: seq_cst pairs with [core] in pirn__ct_use_fd(): it sets this, then tries to take the core;
+     * we put the core back, then look. One of us arms the descriptor. */
+    if (UNLIKELY(!used && atomic_load_explicit(&ct->fd_used, memory_order_seq_cst))) {
+        pirn__ct_use_fd(ct);
+        return;
+    }
+    pirn__waiters_tell_one(&ct->waiters);
+}
+
+void pirn__ct_use_fd(struct current_thread *ct)
+{
+    struct core *core;
+
+    /* mo: seq_cst pairs with [core] in put_core. */
+    atomic_store_explicit(&ct->fd_used, true, memory_order_seq_cst);
+    core = pirn__ct_take_core(ct);
+    if (core != NULL)
+        pirn__ct_put_core(core);
+}
+
+/* ---- turns ---------------------------------------------------------------------------------------- */
+
+struct header *pirn__ct_next_task(struct core *core)
+{
+    struct current_thread *ct = core->ct;
+    struct header *h;
+
+    if (UNLIKELY(--core->until_global == 0)) {
+        core->until_global = ct->base.global_queue_interval;
+        pirn__inject_take_all(&ct->inject, &core->pulled);
+        h = task_list_pop(&core->pulled);
+        return h != NULL ? h : task_list_pop(&core->local);
+    }
+    h = task_list_pop(&core->local);
+    if (LIKELY(h != NULL))
+        return h;
+    if (core->pulled.head == NULL)
+        pirn__inject_take_all(&ct->inject, &core->pulled);
+    return task_list_pop(&core->pulled);
+}
+
+static void update_clock(struct core *core)
+{
+    core->clock_tick = core->tick;
+    core->poller.tick =
+        (uint64_t)(pirn__clock_now() - core->ct->base.started_at) >> CELL_TICK_SHIFT;
+}
+
+/* Tasks that were never polled, or never waited, are in queues only: link them for a walker. */
+static void link_list(struct current_thread *ct, struct task_list *l)
+{
+    for (struct header *h = l->head; h != NULL; h = h->queue_next)
+        if (!cell_is_linked(h))
+            (void)pirn__owned_link(&ct->owned, h);
+}
+
+static COLD void serve_walkers(struct core *core, uint32_t asked)
+{
+    struct current_thread *ct = core->ct;
+
+    pirn__inject_take_all(&ct->inject, &core->pulled);
+    link_list(ct, &core->local);
+    link_list(ct, &core->pulled);
+    link_list(ct, &core->deferred);
+    /* mo: release pairs with [asked] in the walker: it finds what we linked. */
+    atomic_store_explicit(&ct->link_done, asked, memory_order_release);
+    pirn__futex_wake(&ct->link_done, INT32_MAX);
+}
+
+void pirn__ct_serve_walkers(struct core *core)
+{
+    struct current_thread *ct = core->ct;
+    /* mo: acquire pairs with [asked] in the walker; seq_cst pairs with [park]: a sleeper looks here
+     * after announcing itself. */
+    uint32_t asked = atomic_load_explicit(&ct->link_asked, memory_order_seq_cst);
+
+    /* mo: relaxed. Only who has the core writes it. */
+    if (UNLIKELY(asked != atomic_load_explicit(&ct->link_done, memory_order_relaxed)))
+        serve_walkers(core, asked);
+}
+
+void pirn__ct_maintain(struct core *core)
+{
+    /* The clock costs as much as a poll: no more often than the driver is looked at. */
+    if (core->tick - core->clock_tick >= core->ct->base.event_interval)
+        update_clock(core);
+    pirn__ct_serve_walkers(core);
+    pirn__task_list_append(&core->local, &core->deferred);
+}
+
+bool pirn__ct_has_work(struct core *core)
+{
+    struct current_thread *ct = core->ct;
+
+    return core->local.head != NULL || core->pulled.head != NULL || core->deferred.head != NULL ||
+           !pirn__inject_is_empty(&ct->inject);
+}
+
+/* Asked after the sleep was announced. */
+static bool pending(void *arg)
+{
+    struct core *core = arg;
+    struct current_thread *ct = core->ct;
+
+    if (pirn__ct_has_work(core) || (core->root != NULL && pirn__root_is_woken(core->root)) ||
+        pirn__ct_is_stopping(ct))
+        return true;
+    /* mo: seq_cst pairs with [park]: see serve_walkers. Relaxed: only we write it. */
+    return atomic_load_explicit(&ct->link_asked, memory_order_seq_cst) !=
+           atomic_load_explicit(&ct->link_done, memory_order_relaxed);
+}
+
+void pirn__ct_park(struct core *core)
+{
+    struct current_thread *ct = core->ct;
+
+    if (pending(core))
+        return;
+    pirn__report_thread(&ct->base, REPORT_PARK, 0);
+    poller_idle(&core->poller); /* nothing runs while we sleep */
+    /* The hook may have woken or spawned: `pending` looks again. */
+    if (pirn__driver_park(&ct->driver, pending, core)) {
+        stat_add(&core->parks, 1);
+        update_clock(core);
+    }
+    pirn__report_thread(&ct->base, REPORT_UNPARK, 0);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------- */
+
+bool pirn__ct_is_stopping(const struct current_thread *ct)
+{
+    /* mo: seq_cst pairs with [park]: ask_stop sets it, then looks at the driver. */
+    return atomic_load_explicit(&ct->stop, memory_order_seq_cst) !=
+           CT_RUNNING;
+}
+
+void pirn__ct_ask_stop(struct current_thread *ct)
+{
+    uint32_t running = CT_RUNNING;
+
+    /* mo: seq_cst pairs with [park]: see is_stopping. Failure relaxed: it was asked before. */
+    (void)atomic_compare_exchange_strong_explicit(&ct->stop, &running, CT_STOPPING,
+                                                  memory_order_seq_cst, memory_order_relaxed);
+    pirn__driver_unpark(&ct->driver);
+    pirn__waiters_tell_all(&ct->waiters);
+}
+
+void pirn__ct_note_stopped(struct current_thread *ct)
+{
+    /* mo: release pairs with [core]: who sees it need not take the core. */
+    atomic_store_explicit(&ct->stop, CT_STOPPED, memory_order_seq_cst);
+}
+
+void pirn__ct_drain(struct core *core)
+{
+    struct current_thread *ct = core->ct;
+    struct task t;
+    struct header *h;
+
+    /* Closed first, drained second: what comes too late is refused where it comes from. */
+    core->stopped = true;
+    pirn__owned_close(&ct->owned);
+    pirn__inject_close(&ct->inject, &core->pulled);
+    for (;;) {
+        if ((h = task_list_pop(&core->local)) != NULL ||
+            (h = task_list_pop(&core->pulled)) != NULL ||
+            (h = task_list_pop(&core->deferred)) != NULL)
+            pirn__harness_cancel_queued((struct notified){h}, &core->poller);
+        else if (pirn__owned_pop(&ct->owned, &t))
+            pirn__harness_shutdown(t, &core->poller);
+        else
+            break;
+    }
+    /* A walker that still waits is told that there is nothing more. */
+    pirn__ct_serve_walkers(core);
+    poller_idle(&core->poller);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* The current-thread scheduler: tasks run on the thread that is inside block_on or turn.
+ *
+ * Whoever takes the core out of its slot drives: runs the queues, parks, polls its root. Others that
+ * sit in block_on wait for their root to be woken or for the core. */
+#ifndef PIRN_RUNTIME_SCHEDULER_CURRENT_THREAD_H
+#define PIRN_RUNTIME_SCHEDULER_CURRENT_THREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/driver/driver.h"
+#include "runtime/os/lock.h"
+#include "runtime/scheduler/context.h"
+#include "runtime/scheduler/handle.h"
+#include "runtime/scheduler/inject.h"
+#include "runtime/scheduler/waiter.h"
+#include "task/cache.h"
+#include "task/cx.h"
+#include "task/fault.h"
+#include "task/owned.h"
+
+struct root;
+
+/* guard, of everything here that is not atomic: who has taken the core. */
+struct core {
+    struct current_thread *ct;
+    struct task_list local;    /* ready */
+    struct task_list pulled;   /* ready, from the inject queue, oldest first */
+    struct task_list deferred; /* yielded: ready after the next look at the driver */
+    uint32_t tick;             /* polls and empty looks */
+    uint32_t until_global;     /* ticks until the inject queue goes first */
+    uint32_t clock_tick;       /* `tick` when the poller's clock was brought up to date */
+    bool stopped;              /* the containers are closed and drained */
+    uint64_t random;
+    uint64_t next_id, last_id; /* a block of task ids */
+    struct root *root;         /* of the block_on that drives; NULL in a turn */
+    bool in_root;              /* it is being polled */
+    uint64_t pass, passes;     /* of a turn: polls left in this pass, and passes begun */
+    pirn_time until;           /* of a turn */
+    struct recovery recovery;
+    struct cell_cache cells;
+    _Atomic(uint64_t) spawned, parks; /* written by who has the core; read for metrics */
+    struct poller poller;
+};
+
+enum ct_stop {
+    CT_RUNNING = 0,
+    CT_STOPPING, /* asked for: whoever has the core ends it soon */
+    CT_STOPPED,
+};
+
+/* What threads that do not drive spawn with. guard: lock */
+struct ct_shared {
+    struct lock lock;
+    struct cell_cache cells;
+    bool closed; /* the runtime is freed: cells come one by one, each with a handle reference */
+    uint64_t next_id, last_id;
+    _Atomic(uint64_t) spawned; /* written under the lock; read for metrics */
+};
+
+struct current_thread {
+    struct pirn_handle base;
+    _Atomic(struct core *) slot; /* the core, when nobody drives */
+    _Atomic(uint32_t) stop;      /* enum ct_stop */
+    _Atomic(bool) fd_used;       /* pirn_runtime_fd() was asked: the descriptor must show work */
+    _Atomic(uint64_t) next_block; /* of task ids */
+    _Atomic(uint64_t) large_bytes; /* of cells outside of slabs; a statistic */
+    struct context *owner;       /* PIRN_RT_LOCAL: whose thread; immutable */
+    struct inject inject;
+    struct driver driver;
+    struct owned owned;
+    struct ct_shared shared;
+    struct waiter_list waiters;
+    /* A walker has asked that tasks which were never polled be linked; and the last request that
+     * was met, a futex. */
+    _Atomic(uint32_t) link_asked, link_done;
+    struct core core;
+};
+
+static inline struct current_thread *ct_of(pirn_handle *h)
+{
+    return (struct current_thread *)(void *)h; /* the only flavour there is */
+}
+
+/* ---- life ---- */
+/* @base: options filled in; copied. Return: 0, -ENOMEM, -EMFILE, -ENFILE. */
+int pirn__ct_new(struct pirn_handle *base, struct current_thread **out);
+/* The runtime is shut down and given up; the handle stays while anybody holds it. */
+void pirn__ct_release(struct current_thread *ct);
+
+/* ---- spawn: runtime/scheduler/ct_spawn.c ---- */
+/* A cell with its header filled in, frame not; *@core as for submit. Return: NULL: no memory. */
+struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d, const void *site,
+                             bool joined);
+/* A task id, for whoever spawns without a cell from here. */
+uint64_t pirn__ct_new_id(struct current_thread *ct);
+/* Starts it, or, if the runtime has stopped, cancels it here. Consumes both references. */
+void pirn__ct_submit(struct current_thread *ct, struct unowned_task t);
+/* Takes a cell back that was never submitted. */
+void pirn__ct_unspawn(struct current_thread *ct, struct header *h);
+/* Takes the memory of a cell back that nobody knows any more; @ct for a walk's `reuse`. */
+void pirn__ct_reuse(void *ct, struct header *h);
+/* sched_ops.free_cell */
+void pirn__ct_free_cell(struct sched *s, struct header *h);
+
+/* ---- the core: runtime/scheduler/current_thread.c ---- */
+extern const struct sched_ops pirn__ct_ops;
+extern const pirn_waker_vt pirn__join_fd_vt; /* runtime/scheduler/join_fd.c */
+void pirn__join_fd_free(void *data);
+bool pirn__join_fd_forward(void *data, const pirn_waker *w);
+
+static inline bool ct_is_here(const struct current_thread *ct)
+{
+    return pirn__context.core == &ct->core;
+}
+
+/* Return: NULL: somebody else drives. */
+struct core *pirn__ct_take_core(struct current_thread *ct);
+void pirn__ct_put_core(struct core *core);
+/* From now on the descriptor shows, while nobody drives, whether there is work. */
+void pirn__ct_use_fd(struct current_thread *ct);
+/* Anything to do without waiting, as far as this thread sees? */
+bool pirn__ct_has_work(struct core *core);
+/* One task from the queues, by their turn; NULL: none is ready. */
+struct header *pirn__ct_next_task(struct core *core);
+/* Between polls: yields are ready again, the clock is up to date, walkers are served. */
+void pirn__ct_maintain(struct core *core);
+/* Links, for a walker that asked, the tasks that are in queues only. */
+void pirn__ct_serve_walkers(struct core *core);
+/* Sleeps unless there is work. */
+void pirn__ct_park(struct core *core);
+/* Closes every container, then drains them. The core is its owner's still, and dead. */
+void pirn__ct_drain(struct core *core);
+bool pirn__ct_is_stopping(const struct current_thread *ct);
+/* Asks whoever drives, or waits to, to stop. */
+void pirn__ct_ask_stop(struct current_thread *ct);
+void pirn__ct_note_stopped(struct current_thread *ct);
+
+/* ---- driving: runtime/scheduler/drive.c ---- */
+/* The faces of the same name, arguments checked. */
+int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *frame,
+                      pirn_result *res, void *out);
+int pirn__ct_turn(struct current_thread *ct, pirn_time until);
+int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline);
+
+#endif

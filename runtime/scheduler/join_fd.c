@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* A join handle's descriptor: a join waker that writes to an eventfd, and passes the wake on. */
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "runtime/os/lock.h"
+#include "runtime/scheduler/current_thread.h"
+#include "task/base/error.h"
+#include "task/join.h"
+
+struct join_fd {
+    struct cell_aside aside; /* first: the cell may point here instead of to its result */
+    pirn_alloc alloc;
+    int fd;                  /* immutable */
+    _Atomic(uint32_t) refs;  /* the handle's and the join waker's */
+    struct lock lock;
+    pirn_waker forward; /* guard: lock. A later poller or waiter; empty: none */
+};
+
+static void signal_fd(int fd)
+{
+    const uint64_t one = 1;
+    int saved = errno;
+
+    /* Cannot fail: written once, and ours. */
+    if (write(fd, &one, sizeof one) < 0)
+        errno = saved;
+    errno = saved;
+}
+
+static pirn_waker swap_forward(struct join_fd *f, pirn_waker w)
+{
+    pirn_waker was;
+
+    lock_take(&f->lock);
+    was = f->forward;
+    f->forward = w;
+    lock_give(&f->lock);
+    return was;
+}
+
+static void give_up(struct join_fd *f)
+{
+    pirn_alloc a = f->alloc;
+
+    /* mo: release and acquire pair with [join_fd]: all accesses come before the free. */
+    if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    pirn_waker_drop(f->forward);
+    (void)close(f->fd);
+    lock_fini(&f->lock);
+    a.free(a.user, f, sizeof *f);
+}
+
+static void *fd_clone(void *data)
+{
+    struct join_fd *f = data;
+
+    /* mo: relaxed. The cloned one keeps it. */
+    (void)atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+static void fd_wake_by_ref(void *data)
+{
+    struct join_fd *f = data;
+
+    signal_fd(f->fd);
+    pirn_waker_wake(swap_forward(f, (pirn_waker){NULL, NULL}));
+}
+
+static void fd_wake(void *data)
+{
+    fd_wake_by_ref(data);
+    give_up(data);
+}
+
+static void fd_drop(void *data)
+{
+    give_up(data);
+}
+
+const pirn_waker_vt pirn__join_fd_vt = {
+    sizeof(pirn_waker_vt), fd_clone, fd_wake, fd_wake_by_ref, fd_drop,
+};
+
+void pirn__join_fd_free(void *data)
+{
+    give_up(data);
+}
+
+bool pirn__join_fd_forward(void *data, const pirn_waker *w)
+{
+    struct join_fd *f = data;
+    pirn_waker was = swap_forward(f, w != NULL ? pirn_waker_clone(w) : (pirn_waker){NULL, NULL});
+
+    pirn_waker_drop(was);
+    return was.vt != NULL;
+}
+
+static struct join_fd *join_fd_new(const pirn_alloc *a, int *err)
+{
+    struct join_fd *f = a->alloc(a->user, sizeof *f, _Alignof(struct join_fd));
+
+    if (f == NULL) {
+        *err = -ENOMEM;
+        return NULL;
+    }
+    *f = (struct join_fd){.alloc = *a, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (f->fd < 0) {
+        *err = -errno;
+        a->free(a->user, f, sizeof *f);
+        return NULL;
+    }
+    lock_init(&f->lock);
+    /* mo: relaxed. Not shared yet. */
+    atomic_store_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+/* The task is complete: the result makes room for the descriptor. */
+static void put_aside(struct header *h, struct join_fd *f)
+{
+    f->aside.end = h->end;
+    f->aside.outcome = h->owned.outcome;
+    h->end.aside = &f->aside;
+    h->owned.outcome = OUTCOME_ASIDE;
+    signal_fd(f->fd);
+}
+
+int pirn_join_fd(pirn_join *j)
+{
+    struct header *h = join_cell(j);
+    struct join_fd *f;
+    pirn_waker before = {NULL, NULL};
+    bool complete;
+    int err = 0;
+
+    pirn__join_check(j, "pirn_join_fd");
+    if (h->join_waker.vt == &pirn__join_fd_vt)
+        return ((struct join_fd *)h->join_waker.data)->fd;
+    complete = pirn_join_is_finished(j);
+    if (complete && h->owned.outcome == OUTCOME_ASIDE)
+        return ((struct join_fd *)(void *)h->end.aside)->fd;
+    f = join_fd_new(&h->sched->alloc, &err);
+    if (f == NULL)
+        return pirn__error(err, "pirn_join_fd: %s", pirn_strerror(err));
+    if (!complete) {
+        pirn_waker w = {&pirn__join_fd_vt, f};
+
+        /* A poller's waker that lies in the slot goes on being woken, behind the descriptor. It is
+         * ours to move only once the completer cannot take it any more. */
+        if ((pirn__state_load(&h->state) & STATE_JOIN_WAKER) &&
+            pirn__state_unset_join_waker(&h->state)) {
+            before = h->join_waker;
+            h->join_waker.vt = NULL;
+        }
+        f->forward = before;
+        complete = pirn__join_register((struct join_handle){h}, &w);
+        if (complete)
+            pirn_waker_drop(swap_forward(f, (pirn_waker){NULL, NULL}));
+    }
+    if (complete)
+        put_aside(h, f);
+    return f->fd;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* Local sets: a scheduler of its own, polled inside somebody else's poll.
+ *
+ * Its tasks never leave its thread. Wakes from elsewhere go through an inject queue and wake whoever
+ * polls the set. Its memory, like a runtime's, stays as long as a cell of it is out. */
+#include "runtime/scheduler/local_set.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/scheduler/context.h"
+#include "runtime/scheduler/current_thread.h"
+#include "task/base/assert.h"
+#include "task/base/error.h"
+#include "task/base/scope.h"
+#include "task/harness.h"
+#include "task/move.h"
+#include "task/task.h"
+#include "task/waker.h"
+
+enum {
+    TASKS_PER_POLL = 61,
+    REMOTE_INTERVAL = 31,
+};
+#define BIAS (UINT64_C(1) << 62)
+
+struct pirn_local_set {
+    struct sched sched;
+    struct pirn_handle *handle; /* immutable: a reference */
+    struct context *thread;     /* immutable: whose */
+    struct inject inject;
+    pirn_waker_cell outer;  /* whoever polls the set */
+    _Atomic(uint64_t) refs; /* the owner's, and after the free one for each cell that is out */
+    struct owned owned;     /* its walkers' side is not used */
+    /* guard, from here on: the thread */
+    struct task_list local, pulled;
+    struct cell_cache cells;
+    uint64_t alive;
+    uint32_t until_remote, left; /* ticks to the inject queue; polls left in this poll */
+    bool closed;
+    struct poller poller;
+};
+
+static struct pirn_local_set *of(struct sched *s)
+{
+    return (struct pirn_local_set *)(void *)s;
+}
+
+static bool on_thread(const struct pirn_local_set *s)
+{
+    return s->thread == &pirn__context;
+}
+
+/* ---- task/sched.h ------------------------------------------------------------------------------ */
+
+static bool local_here(struct sched *s)
+{
+    return on_thread(of(s)) && !of(s)->closed;
+}
+
+static void local_schedule(struct sched *sched, struct notified n)
+{
+    struct pirn_local_set *s = of(sched);
+
+    if (on_thread(s) && !s->closed) {
+        task_list_push(&s->local, n);
+        if (pirn__context.set != s)
+            pirn_waker_cell_wake(&s->outer);
+    } else if (pirn__inject_push(&s->inject, n)) {
+        pirn_waker_cell_wake(&s->outer);
+    } else if (pirn__state_ref_dec(&n.cell->state, 1)) {
+        pirn__harness_free(n.cell); /* the set is closed, and has dropped the frame */
+    }
+}
+
+static void local_requeue(struct sched *s, struct notified n, bool yield)
+{
+    (void)yield; /* the whole set yields to its outer task after TASKS_PER_POLL polls */
+    task_list_push(&of(s)->local, n);
+}
+
+static bool local_link(struct sched *s, struct header *h)
+{
+    return pirn__owned_link(&of(s)->owned, h);
+}
+
+static bool local_unlink(struct sched *s, struct header *h)
+{
+    return pirn__owned_unlink(&of(s)->owned, h);
+}
+
+static void give_up(struct pirn_local_set *s, uint64_t n)
+{
+    struct pirn_handle *h = s->handle;
+
+    /* mo: release and acquire pair with [set]: all accesses come before the free. */
+    if (atomic_fetch_sub_explicit(&s->refs, n, memory_order_acq_rel) != n)
+        return;
+    pirn__cache_fini(&s->cells);
+    h->sched.alloc.free(h->sched.alloc.user, s, sizeof *s);
+    pirn_handle_unref(h);
+}
+
+static void local_free_cell(struct sched *sched, struct header *h)
+{
+    struct pirn_local_set *s = of(sched);
+    struct cell_layout l;
+
+    if (h->owned.kind & CELL_LARGE) {
+        pirn__task_layout(h->desc, &l);
+        s->sched.alloc.free(s->sched.alloc.user, (char *)h - l.header_offset, l.bytes);
+        give_up(s, 1);
+    } else if (local_here(sched)) {
+        struct slab *slab = pirn__cache_give(&s->cells, h);
+
+        if (slab != NULL)
+            pirn__cache_free_slab(&s->sched.alloc, slab);
+    } else if (!pirn__cache_give_remote(&s->cells, h)) {
+        give_up(s, 1);
+    }
+}
+
+static void local_faulted(struct sched *s, const struct task_facts *f, int code, const char *text)
+{
+    struct pirn_handle *h = of(s)->handle;
+
+    pirn__report_fault(h, f, code, text);
+    if (h->unhandled == PIRN_UNHANDLED_SHUTDOWN)
+        pirn__ct_ask_stop(ct_of(h));
+}
+
+static void local_contained(struct sched *s)
+{
+    pirn__report_contained(of(s)->handle);
+}
+
+static void local_forgotten(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_forgotten(of(s)->handle, f);
+}
+
+static void local_terminated(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_task(of(s)->handle, REPORT_TERMINATE, f);
+}
+
+static void local_before_poll(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_task(of(s)->handle, REPORT_BEFORE_POLL, f);
+}
+
+static void local_after_poll(struct sched *s, const struct task_facts *f)
+{
+    pirn__report_task(of(s)->handle, REPORT_AFTER_POLL, f);
+}
+
+static const struct sched_ops local_ops = {
+    .here = local_here,
+    .schedule = local_schedule,
+    .requeue = local_requeue,
+    .link = local_link,
+    .unlink = local_unlink,
+    .free_cell = local_free_cell,
+    .faulted = local_faulted,
+    .contained = local_contained,
+    .forgotten = local_forgotten,
+    .terminated = local_terminated,
+    .before_poll = local_before_poll,
+    .after_poll = local_after_poll,
+    .join_fd_vt = &pirn__join_fd_vt,
+    .join_fd_free = pirn__join_fd_free,
+    .join_fd_forward = pirn__join_fd_forward,
+};
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+int pirn_local_set_new(pirn_handle *h, pirn_local_set **out)
+{
+    struct pirn_local_set *s;
+
+    if (out == NULL)
+        return pirn__error(-EINVAL, "pirn_local_set_new: out is NULL");
+    if (h == NULL)
+        h = pirn__context.handle;
+    if (h == NULL)
+        return pirn__error(PIRN_ENORUNTIME, "pirn_local_set_new: no handle given, and this thread "
+                                            "is in no runtime");
+    s = h->sched.alloc.alloc(h->sched.alloc.user, sizeof *s, _Alignof(struct pirn_local_set));
+    if (s == NULL)
+        return pirn__error(-ENOMEM, "pirn_local_set_new: no memory");
+    *s = (struct pirn_local_set){
+        .sched = {.ops = &local_ops, .watch = h->sched.watch, .alloc = h->sched.alloc},
+        .handle = pirn_handle_ref(h),
+        .thread = &pirn__context,
+        .until_remote = REMOTE_INTERVAL,
+    };
+    pirn__inject_init(&s->inject);
+    pirn__owned_init(&s->owned);
+    pirn__cache_init(&s->cells, &s->sched.alloc);
+    s->poller.budget = h->coop_budget;
+    s->poller.cx.waker.vt = &pirn__task_waker_vt;
+    s->poller.cx.root = &s->poller.cx;
+    /* mo: relaxed. Not shared yet. */
+    atomic_store_explicit(&s->refs, 1, memory_order_relaxed);
+    *out = s;
+    return 0;
+}
+
+static struct header *take_cell(struct pirn_local_set *s, const struct cell_layout *l)
+{
+    const pirn_alloc *a = &s->sched.alloc;
+    unsigned class;
+    struct header *h;
+    struct slab *slab;
+
+    if (l->header_offset != 0 || l->bytes > CELL_BYTES_MAX) {
+        char *base = a->alloc(a->user, l->bytes, l->align);
+
+        if (base == NULL)
+            return NULL;
+        /* mo: relaxed. The owner's reference keeps the set. */
+        (void)atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+        h = (struct header *)(base + l->header_offset);
+        h->owned.kind = CELL_LARGE;
+        return h;
+    }
+    class = pirn__cache_class(l->bytes);
+    h = pirn__cache_take(&s->cells, class, l->bytes);
+    if (h != NULL)
+        return h;
+    slab = pirn__cache_new_slab(a);
+    if (slab == NULL)
+        return NULL;
+    pirn__cache_add(&s->cells, slab, class);
+    return pirn__cache_take(&s->cells, class, l->bytes);
+}
+
+int pirn__local_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *frame,
+                      pirn_join **out, const void *site)
+{
+    struct cell_layout l;
+    struct header *h;
+    struct task_facts facts;
+    int r = pirn__task_check(d);
+
+    if (r != 0)
+        return r;
+    pirn__task_layout(d, &l);
+    h = take_cell(s, &l);
+    if (h == NULL)
+        return pirn__error(-ENOMEM, "pirn_spawn_local: no memory for a task cell");
+    pirn__task_init(h, d, &s->sched, pirn__ct_new_id(ct_of(s->handle)), site, s->poller.tick,
+                    out != NULL);
+    if (frame != NULL)
+        pirn__move_bytes(cell_stage(h), frame, d->frame_size);
+    else
+        memset(cell_stage(h), 0, d->frame_size);
+    if (out != NULL)
+        *out = (pirn_join *)(void *)h;
+    if (s->handle->hooks.on_task_spawn != NULL) {
+        pirn__harness_facts(h, &facts);
+        pirn__report_task(s->handle, REPORT_SPAWN, &facts);
+    }
+    s->alive++;
+    if (s->closed) {
+        pirn__harness_cancel_queued((struct notified){h}, &s->poller);
+        return 0;
+    }
+    local_schedule(&s->sched, (struct notified){h});
+    return 0;
+}
+
+int pirn_local_set_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *frame,
+                         pirn_join **out)
+{
+    if (s == NULL)
+        return pirn__error(-EINVAL, "pirn_local_set_spawn: the set is NULL");
+    if (!on_thread(s))
+        return pirn__error(-EPERM, "pirn_local_set_spawn: the set belongs to another thread");
+    return pirn__local_spawn(s, d, frame, out, __builtin_return_address(0));
+}
+
+/* ---- polling ------------------------------------------------------------------------------------ */
+
+static struct header *next_task(struct pirn_local_set *s)
+{
+    struct header *h;
+
+    if (--s->until_remote == 0) {
+        s->until_remote = REMOTE_INTERVAL;
+        pirn__inject_take_all(&s->inject, &s->pulled);
+        h = task_list_pop(&s->pulled);
+        if (h != NULL)
+            return h;
+    }
+    h = task_list_pop(&s->local);
+    if (h != NULL)
+        return h;
+    if (s->pulled.head == NULL)
+        pirn__inject_take_all(&s->inject, &s->pulled);
+    return task_list_pop(&s->pulled);
+}
+
+/* What is left when a fault jumps out is in the set. */
+static void run_some(void *arg)
+{
+    struct pirn_local_set *s = arg;
+
+    pirn__scope.cx = &s->poller.cx;
+    for (; s->left > 0; s->left--) {
+        struct header *h = next_task(s);
+
+        if (h == NULL)
+            return;
+        pirn__harness_run((struct local_notified){h}, &s->poller);
+    }
+}
+
+static void recover(void *arg)
+{
+    struct pirn_local_set *s = arg;
+
+    pirn__scope.cx = &s->poller.cx;
+    pirn__harness_recover(&s->poller);
+}
+
+/* The set's own way of being inside a runtime. */
+static void run_contained(struct pirn_local_set *s, void (*fn)(void *arg))
+{
+    struct pirn_local_set *outer = pirn__context.set;
+
+    pirn__context.set = s;
+    while (!pirn__contain_busy(fn, s))
+        (void)pirn__contain_busy(recover, s);
+    pirn__context.set = outer;
+}
+
+static uint64_t still_alive(const struct pirn_local_set *s)
+{
+    return s->alive - stat_get(&s->poller.stats.finished);
+}
+
+int pirn_local_set_poll(pirn_local_set *s, pirn_cx *cx)
+{
+    if (s == NULL || !on_thread(s))
+        return pirn__error(-EPERM, "pirn_local_set_poll: the set belongs to another thread");
+    /* Set before the queues are looked at: no wake is lost. */
+    pirn_waker_cell_set(&s->outer, cx);
+    s->left = TASKS_PER_POLL;
+    run_contained(s, run_some);
+    if (still_alive(s) == 0)
+        return 0;
+    if (s->local.head != NULL || s->pulled.head != NULL || !pirn__inject_is_empty(&s->inject))
+        pirn_waker_wake_by_ref(pirn_cx_borrow_waker(cx));
+    return PIRN_PENDING;
+}
+
+static void drain(void *arg)
+{
+    struct pirn_local_set *s = arg;
+    struct header *h;
+    struct task t;
+
+    pirn__scope.cx = &s->poller.cx;
+    for (;;) {
+        if ((h = task_list_pop(&s->local)) != NULL || (h = task_list_pop(&s->pulled)) != NULL)
+            pirn__harness_cancel_queued((struct notified){h}, &s->poller);
+        else if (pirn__owned_pop(&s->owned, &t))
+            pirn__harness_shutdown(t, &s->poller);
+        else
+            return;
+    }
+}
+
+void pirn_local_set_free(pirn_local_set *s)
+{
+    uint64_t out;
+
+    if (s == NULL)
+        return;
+    if (!on_thread(s))
+        CLIENT_BUG("pirn_local_set_free", "the set belongs to another thread");
+    if (pirn__context.set == s)
+        CLIENT_BUG("pirn_local_set_free", "from a task of the set itself");
+    pirn__owned_close(&s->owned);
+    pirn__inject_close(&s->inject, &s->pulled);
+    run_contained(s, drain);
+    s->closed = true;
+    pirn_waker_cell_fini(&s->outer);
+    /* mo: relaxed, both: as in pirn__ct_release(). */
+    (void)atomic_fetch_add_explicit(&s->refs, BIAS, memory_order_relaxed);
+    out = pirn__cache_close(&s->cells);
+    (void)atomic_fetch_sub_explicit(&s->refs, BIAS - out, memory_order_relaxed);
+    give_up(s, 1);
+}

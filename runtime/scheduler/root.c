@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The root of a pirn_block_on(): its waker, its polls, its end. */
+#include "runtime/scheduler/root.h"
+
+#include "runtime/driver/driver.h"
+#include "runtime/scheduler/context.h"
+#include "task/base/scope.h"
+#include "task/fault.h"
+#include "task/harness.h"
+
+/* More than wakers can be: while it is in `refs`, those given up elsewhere cannot reach 0. */
+#define BIAS ((int64_t)1 << 32)
+
+static void give_up(struct root *r, int64_t n)
+{
+    /* mo: release and acquire pair with [root]: all accesses come before the free. */
+    if (atomic_fetch_sub_explicit(&r->refs, n, memory_order_acq_rel) == n) {
+        struct pirn_handle *h = r->handle;
+
+        h->sched.alloc.free(h->sched.alloc.user, r, sizeof *r);
+        pirn_handle_unref(h);
+    }
+}
+
+static bool on_own_thread(const struct root *r)
+{
+    return r->thread == &pirn__context && !r->ended;
+}
+
+static void *root_clone(void *data)
+{
+    struct root *r = data;
+
+    if (on_own_thread(r))
+        r->local++;
+    else
+        /* mo: relaxed. The cloned waker keeps the root; passing the new one on publishes. */
+        (void)atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+    return r;
+}
+
+static void root_drop(void *data)
+{
+    struct root *r = data;
+
+    if (on_own_thread(r))
+        r->local--;
+    else
+        give_up(r, 1);
+}
+
+static void root_wake_by_ref(void *data)
+{
+    struct root *r = data;
+
+    if (on_own_thread(r))
+        r->woken = true;
+    else if (!(pirn__waiter_signal(&r->waiter, SIGNAL_WAKE) & SIGNAL_SLEEPING))
+        pirn__driver_unpark(r->driver);
+}
+
+static void root_wake(void *data)
+{
+    root_wake_by_ref(data);
+    root_drop(data);
+}
+
+static const pirn_waker_vt root_waker_vt = {
+    sizeof(pirn_waker_vt), root_clone, root_wake, root_wake_by_ref, root_drop,
+};
+
+struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const pirn_task_desc *d,
+                            void *frame, void *out)
+{
+    struct root *r = h->sched.alloc.alloc(h->sched.alloc.user, sizeof *r, _Alignof(struct root));
+
+    if (r == NULL)
+        return NULL;
+    *r = (struct root){
+        .thread = &pirn__context,
+        .handle = pirn_handle_ref(h),
+        .driver = driver,
+        .woken = true, /* the first poll */
+        .desc = d,
+        .frame = frame,
+        .out = out,
+    };
+    pirn__waiter_init(&r->waiter);
+    /* mo: relaxed. Not shared yet. */
+    atomic_store_explicit(&r->refs, BIAS, memory_order_relaxed);
+    r->cx.waker = (pirn_waker){&root_waker_vt, r};
+    r->cx.ops = &r->ops;
+    r->cx.root = &r->cx;
+    return r;
+}
+
+void pirn__root_free(struct root *r)
+{
+    r->ended = true;
+    give_up(r, BIAS - r->local);
+}
+
+bool pirn__root_take_wake(struct root *r)
+{
+    bool woken = r->woken;
+
+    r->woken = false;
+    /* mo: relaxed. Only whether to look closer: the exchange acquires. */
+    if (atomic_load_explicit(&r->waiter.signal, memory_order_relaxed) != 0)
+        woken |= (pirn__waiter_take(&r->waiter) & SIGNAL_WAKE) != 0;
+    return woken;
+}
+
+bool pirn__root_is_woken(struct root *r)
+{
+    /* mo: seq_cst pairs with [park]: a waker sets it, then looks at the driver. */
+    return r->woken || atomic_load_explicit(&r->waiter.signal, memory_order_seq_cst) != 0;
+}
+
+bool pirn__root_poll(struct root *r, uint32_t budget)
+{
+    struct pirn_cx *cx = &r->cx;
+    struct pirn_cx *outer = pirn__scope.cx;
+
+    cx->budget = cx->budget_full =
+        r->desc->flags & PIRN_TASK_UNCONSTRAINED ? PIRN_UNLIMITED : budget;
+    cx->yielding = cx->faulted = cx->forever = false;
+    cx->now = 0;
+    pirn__scope.cx = cx;
+    r->code = r->desc->poll(r->frame, cx, r->out);
+    pirn__scope.cx = outer;
+    if (cx->faulted)
+        pirn__fault_raise();
+    if (r->code > PIRN_PENDING)
+        pirn_fault(r->code, "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
+                            "negative", r->desc->name != NULL ? r->desc->name : "root", r->code);
+    r->ready = r->code != PIRN_PENDING;
+    return r->ready;
+}
+
+static void drop_frame(void *arg)
+{
+    struct root *r = arg;
+
+    r->desc->drop(r->frame);
+}
+
+bool pirn__root_drop(struct root *r, struct sched *s)
+{
+    pirn__harness_drop_ops(&r->ops, s);
+    return r->desc->drop == NULL || pirn__contain_busy(drop_frame, r);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The root of a pirn_block_on(): a future polled on its caller's thread, in its caller's memory. */
+#ifndef PIRN_RUNTIME_SCHEDULER_ROOT_H
+#define PIRN_RUNTIME_SCHEDULER_ROOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/scheduler/context.h"
+#include "runtime/scheduler/handle.h"
+#include "runtime/scheduler/waiter.h"
+#include "task/cx.h"
+
+struct driver;
+
+struct root {
+    struct core_waiter waiter; /* also how wakes from elsewhere arrive */
+    struct context *thread;    /* immutable: whose */
+    struct driver *driver;     /* immutable: what the thread sleeps on while it drives */
+    struct pirn_handle *handle; /* immutable: a reference; wakers may outlive the runtime */
+    /* Wakers, and a bias while block_on runs: clones made and given up on its own thread are
+     * counted in `local`, and merged at the end. */
+    _Atomic(int64_t) refs;
+    int64_t local; /* guard: the thread */
+    bool ended;    /* guard: the thread. block_on is over: no more local counting */
+    bool woken;    /* guard: the thread. It has woken itself */
+    bool ready;    /* guard: the thread, as all below. The poll returned its end */
+    int code;      /* what it returned */
+    struct pirn_cx cx;
+    struct pirn_op *ops;
+    const pirn_task_desc *desc;
+    void *frame, *out;
+};
+
+/* Return: NULL: no memory. */
+struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const pirn_task_desc *d,
+                            void *frame, void *out);
+
+/* The caller's share; wakers may hold the memory longer. */
+void pirn__root_free(struct root *r);
+
+/* Whether it is to be polled, and no longer then. Its thread. */
+bool pirn__root_take_wake(struct root *r);
+
+/* The same without taking; sequentially consistent, after announcing sleep. */
+bool pirn__root_is_woken(struct root *r);
+
+/* One poll. A fault in it jumps to the recovery point in the scope. Return: whether it is ready. */
+bool pirn__root_poll(struct root *r, uint32_t budget);
+
+/* Its pending operations and its frame, contained. Return: false: the frame's drop faulted. */
+bool pirn__root_drop(struct root *r, struct sched *s);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Walking the live tasks of a runtime: what pirn_runtime_each_task() and _dump() share. */
+#ifndef PIRN_RUNTIME_SCHEDULER_WALK_H
+#define PIRN_RUNTIME_SCHEDULER_WALK_H
+
+#include "runtime/scheduler/current_thread.h"
+
+/* Calls see(user, facts, running) for every live task, holding nothing; @running: it is the one that
+ * the driving thread says it runs. Tasks that sit in queues only are linked first, by whoever
+ * drives; *@complete: that happened in time. Return: 0, what @see returned, -ENOMEM. */
+int pirn__walk(struct current_thread *ct,
+               int (*see)(void *user, const struct task_facts *f, bool running), void *user,
+               bool *complete);
+
+#endif

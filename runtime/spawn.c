@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* The spawn calls: check, find the runtime, copy the frame in, start. */
+#include <errno.h>
+#include <string.h>
+
+#include <pirn/runtime.h>
+
+#include "runtime/runtime.h"
+#include "runtime/scheduler/local_set.h"
+#include "task/base/assert.h"
+#include "task/base/error.h"
+#include "task/harness.h"
+#include "task/move.h"
+#include "task/task.h"
+
+pirn_handle *pirn__runtime_resolve(pirn_handle *h, const char *call)
+{
+    if (h == NULL)
+        h = pirn__context.handle;
+    if (UNLIKELY(h == NULL))
+        (void)pirn__error(PIRN_ENORUNTIME, "%s: no handle given, and this thread is in no runtime",
+                          call);
+    return h;
+}
+
+static void fill_frame(struct header *h, const pirn_task_desc *d, const void *frame)
+{
+    if (frame != NULL)
+        pirn__move_bytes(cell_stage(h), frame, d->frame_size);
+    else
+        memset(cell_stage(h), 0, d->frame_size);
+}
+
+static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out,
+                 const void *site)
+{
+    struct current_thread *ct;
+    struct header *cell;
+    int r = pirn__task_check(d);
+
+    if (UNLIKELY(r != 0))
+        return r;
+    h = pirn__runtime_resolve(h, "pirn_spawn");
+    if (UNLIKELY(h == NULL))
+        return PIRN_ENORUNTIME;
+    ct = ct_of(h);
+    cell = pirn__ct_cell(ct, d, site, out != NULL);
+    if (UNLIKELY(cell == NULL))
+        return pirn__error(-ENOMEM, "pirn_spawn: no memory for a task cell");
+    fill_frame(cell, d, frame);
+    if (out != NULL)
+        *out = (pirn_join *)(void *)cell;
+    pirn__ct_submit(ct, (struct unowned_task){cell});
+    return 0;
+}
+
+int pirn_spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out)
+{
+    return spawn(h, d, frame, out, __builtin_return_address(0));
+}
+
+int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
+{
+    struct header *cell;
+    int r = pirn__task_check(d);
+
+    if (r != 0)
+        return r;
+    if (frame == NULL)
+        return pirn__error(-EINVAL, "pirn_spawn_begin: frame is NULL");
+    h = pirn__runtime_resolve(h, "pirn_spawn_begin");
+    if (h == NULL)
+        return PIRN_ENORUNTIME;
+    cell = pirn__ct_cell(ct_of(h), d, __builtin_return_address(0), true);
+    if (cell == NULL)
+        return pirn__error(-ENOMEM, "pirn_spawn_begin: no memory for a task cell");
+    fill_frame(cell, d, NULL);
+    *frame = cell_stage(cell);
+    return 0;
+}
+
+/* The word of a task that was begun and not started is the initial one, and nobody else's. */
+static struct header *begun(void *frame, const char *call)
+{
+    struct header *cell;
+
+    if (frame == NULL)
+        CLIENT_BUG(call, "the frame is NULL");
+    cell = cell_from_frame(frame);
+    if (pirn__state_peek(&cell->state) != STATE_INITIAL)
+        CLIENT_BUG(call, "the frame is not one of pirn_spawn_begin()");
+    return cell;
+}
+
+int pirn_spawn_commit(void *frame, pirn_join **out)
+{
+    struct header *cell = begun(frame, "pirn_spawn_commit");
+
+    if (out != NULL)
+        *out = (pirn_join *)(void *)cell;
+    else
+        pirn__state_init(&cell->state, STATE_INITIAL_DETACHED);
+    pirn__ct_submit((struct current_thread *)(void *)cell->sched, (struct unowned_task){cell});
+    return 0;
+}
+
+void pirn_spawn_cancel(void *frame)
+{
+    struct header *cell;
+
+    if (frame == NULL)
+        return;
+    cell = begun(frame, "pirn_spawn_cancel");
+    pirn__ct_unspawn((struct current_thread *)(void *)cell->sched, cell);
+}
+
+int pirn_spawn_local(const pirn_task_desc *d, const void *frame, pirn_join **out)
+{
+    struct current_thread *ct;
+
+    if (pirn__context.set != NULL)
+        return pirn__local_spawn(pirn__context.set, d, frame, out, __builtin_return_address(0));
+    if (pirn__context.handle == NULL)
+        return pirn__error(PIRN_ENORUNTIME, "pirn_spawn_local: this thread is in no runtime");
+    ct = ct_of(pirn__context.handle);
+    if (ct->owner != &pirn__context)
+        return pirn__error(-EINVAL, "pirn_spawn_local: neither in a local set nor in a "
+                                    "PIRN_RT_LOCAL runtime of this thread");
+    return spawn(NULL, d, frame, out, __builtin_return_address(0));
+}
+
+/* ---- pirn_spawn_fn ------------------------------------------------------------------------------- */
+
+struct fn_frame {
+    int (*fn)(void *arg);
+    void *arg;
+    void (*arg_drop)(void *);
+};
+
+static int fn_poll(void *frame, pirn_cx *cx, void *out)
+{
+    const struct fn_frame *f = frame;
+    int r = f->fn(f->arg);
+
+    (void)out;
+    if (r > 0)
+        return pirn_cx_fault(cx, r, "the function returned %d, which is neither 0 nor negative", r);
+    return r;
+}
+
+static void fn_drop(void *frame)
+{
+    const struct fn_frame *f = frame;
+
+    if (f->arg_drop != NULL)
+        f->arg_drop(f->arg);
+}
+
+int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*fn)(void *arg), void *arg,
+                  void (*arg_drop)(void *), pirn_join **out)
+{
+    static const pirn_task_desc plain = {
+        .size = sizeof plain,
+        .name = "fn",
+        .poll = fn_poll,
+        .drop = fn_drop,
+        .frame_size = sizeof(struct fn_frame),
+    };
+    static const pirn_task_desc unconstrained = {
+        .size = sizeof unconstrained,
+        .name = "fn",
+        .poll = fn_poll,
+        .drop = fn_drop,
+        .frame_size = sizeof(struct fn_frame),
+        .flags = PIRN_TASK_UNCONSTRAINED,
+    };
+    struct fn_frame frame = {fn, arg, arg_drop};
+
+    if (fn == NULL)
+        return pirn__error(-EINVAL, "pirn_spawn_fn: fn is NULL");
+    if (flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED)
+        return pirn__error(-EINVAL, "pirn_spawn_fn: unknown flags 0x%x",
+                           flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED);
+    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out,
+                 __builtin_return_address(0));
+}

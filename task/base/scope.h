@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What this thread is doing for a task right now: the one thread-local of task/.
+ *
+ * Nothing here knows a runtime. Whoever enters saves what it overwrites and puts it back, so that
+ * polls nest: a local set inside a task, an executor of the caller's own inside a drop. */
+#ifndef PIRN_TASK_BASE_SCOPE_H
+#define PIRN_TASK_BASE_SCOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SCOPE_TEXT_BYTES = 256 };
+
+struct recovery; /* a place that pirn_fault() can unwind to: task/fault.h */
+struct pirn_cx;
+
+struct scope {
+    uint64_t task_id;          /* 0: in no task */
+    struct pirn_cx *cx;        /* the innermost poll; NULL: none */
+    struct recovery *recovery; /* NULL: a fault ends the process */
+    unsigned busy;             /* runs tasks' code, so deep; 0: may block */
+    int fault_code;            /* of the last fault raised here, until it is stored */
+    char fault_text[SCOPE_TEXT_BYTES];
+    char error_text[SCOPE_TEXT_BYTES];
+};
+
+#if defined(PIRN_MODEL)
+/* A checker has no thread-locals worth the name; the model says what a waker may ask. */
+static inline uint64_t scope_swap_id(uint64_t id)
+{
+    return id;
+}
+#else
+extern _Thread_local struct scope pirn__scope;
+
+/* Sets the current task id; returns what to put back. */
+static inline uint64_t scope_swap_id(uint64_t id)
+{
+    uint64_t was = pirn__scope.task_id;
+
+    pirn__scope.task_id = id;
+    return was;
+}
+#endif
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory of cells.
+ *
+ * A slab holds cells of one class and lists its free ones itself, so that a slab whose cells have
+ * all come back can be given back whole. Up to 64 empty slabs, and as many as are in use, are kept:
+ * a burst's memory goes away, a steady rhythm's does not.
+ *
+ * A cell that is freed by another thread than its cache's owner goes onto the cache's `remote`
+ * stack, which the owner takes whole when it runs out. Free cells are poisoned for AddressSanitizer
+ * and carry the state word of no task, so that a stale handle is noticed. */
+#include "task/cache.h"
+
+#include "task/base/assert.h"
+#include "task/base/compiler.h"
+#include "task/base/poison.h"
+
+enum {
+    SLAB_HEADER = 64,
+    SLAB_TAIL = 64, /* left to the allocator's own header, so that slabs of malloc lie side by side */
+    EMPTY_KEPT = 64,
+};
+
+struct slab {
+    struct cell_cache *owner;
+    struct slab *next, *prev; /* in owner->with_room while there is room */
+    struct slab *all_next, *all_prev;
+    struct header *free; /* linked by queue_next */
+    uint32_t cell_bytes;
+    uint16_t used, fresh, capacity; /* cells out; cells never handed out begin at `fresh` */
+    uint16_t class;
+};
+_Static_assert(sizeof(struct slab) <= SLAB_HEADER, "a slab's header fits before its first cell");
+
+/* In `remote` of a closed cache. */
+#define CLOSED ((struct header *)(uintptr_t)1)
+
+void pirn__cache_init(struct cell_cache *c, const pirn_alloc *a)
+{
+    c->alloc = a;
+    for (unsigned i = 0; i < CELL_CLASSES; i++)
+        c->with_room[i] = NULL;
+    c->all = NULL;
+    c->slabs = c->empty = 0;
+    c->live = 0;
+    /* mo: relaxed, both: not shared yet. */
+    atomic_store_explicit(&c->remote, NULL, memory_order_relaxed);
+    atomic_store_explicit(&c->bytes, 0, memory_order_relaxed);
+}
+
+unsigned pirn__cache_class(size_t bytes)
+{
+    if (bytes <= 1024)
+        return (unsigned)((bytes - CELL_STAGE + 15) / 16);
+    return (unsigned)((1024 - CELL_STAGE) / 16 + (bytes - 1024 + 255) / 256);
+}
+
+static uint32_t class_bytes(unsigned class)
+{
+    const unsigned small = (1024 - CELL_STAGE) / 16;
+
+    return class <= small ? CELL_STAGE + class * 16 : 1024 + (class - small) * 256;
+}
+
+static struct slab *slab_of(const struct header *h)
+{
+    return (struct slab *)((uintptr_t)h & ~(uintptr_t)(SLAB_BYTES - 1));
+}
+
+struct cell_cache *pirn__cache_of(const struct header *h)
+{
+    return slab_of(h)->owner;
+}
+
+/* ---- lists of slabs ------------------------------------------------------------------------- */
+
+static void list_with_room(struct cell_cache *c, struct slab *s)
+{
+    s->prev = NULL;
+    s->next = c->with_room[s->class];
+    if (s->next != NULL)
+        s->next->prev = s;
+    c->with_room[s->class] = s;
+}
+
+static void unlist_with_room(struct cell_cache *c, struct slab *s)
+{
+    if (s->prev != NULL)
+        s->prev->next = s->next;
+    else
+        c->with_room[s->class] = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+}
+
+static void set_bytes(struct cell_cache *c)
+{
+    /* mo: relaxed, a statistic. */
+    atomic_store_explicit(&c->bytes, (uint64_t)c->slabs * SLAB_BYTES, memory_order_relaxed);
+}
+
+struct slab *pirn__cache_new_slab(const pirn_alloc *a)
+{
+    return a->alloc(a->user, SLAB_BYTES - SLAB_TAIL, SLAB_BYTES);
+}
+
+void pirn__cache_free_slab(const pirn_alloc *a, struct slab *s)
+{
+    UNPOISON(s, SLAB_BYTES - SLAB_TAIL);
+    a->free(a->user, s, SLAB_BYTES - SLAB_TAIL);
+}
+
+void pirn__cache_add(struct cell_cache *c, struct slab *s, unsigned class)
+{
+    s->owner = c;
+    s->class = (uint16_t)class;
+    s->cell_bytes = class_bytes(class);
+    s->capacity = (uint16_t)((SLAB_BYTES - SLAB_TAIL - SLAB_HEADER) / s->cell_bytes);
+    s->used = s->fresh = 0;
+    s->free = NULL;
+    s->all_prev = NULL;
+    s->all_next = c->all;
+    if (c->all != NULL)
+        c->all->all_prev = s;
+    c->all = s;
+    c->slabs++;
+    c->empty++;
+    set_bytes(c);
+    list_with_room(c, s);
+    POISON((char *)s + SLAB_HEADER, SLAB_BYTES - SLAB_TAIL - SLAB_HEADER);
+}
+
+static void forget_slab(struct cell_cache *c, struct slab *s)
+{
+    unlist_with_room(c, s);
+    if (s->all_prev != NULL)
+        s->all_prev->all_next = s->all_next;
+    else
+        c->all = s->all_next;
+    if (s->all_next != NULL)
+        s->all_next->all_prev = s->all_prev;
+    c->slabs--;
+    c->empty--;
+    set_bytes(c);
+}
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+static void mark_free(struct header *h, struct header *next, size_t bytes)
+{
+    pirn__state_init(&h->state, STATE_VACANT);
+    h->queue_next = next;
+    POISON(h, bytes);
+}
+
+static struct header *next_free(struct header *h)
+{
+    UNPOISON(&h->queue_next, sizeof h->queue_next);
+    return h->queue_next;
+}
+
+struct slab *pirn__cache_give(struct cell_cache *c, struct header *h)
+{
+    struct slab *s = slab_of(h);
+
+    ASSERT_SLOW(s->owner == c && s->used > 0);
+    mark_free(h, s->free, s->cell_bytes);
+    s->free = h;
+    c->live--;
+    if (s->used-- == s->capacity)
+        list_with_room(c, s);
+    if (LIKELY(s->used != 0))
+        return NULL;
+    c->empty++;
+    if (c->empty <= EMPTY_KEPT || c->empty <= c->slabs / 2)
+        return NULL;
+    forget_slab(c, s);
+    return s;
+}
+
+/* Takes in what other threads have freed. A slab that empties stays: this is a moment of need. */
+static void take_in_remote(struct cell_cache *c)
+{
+    struct header *h, *next;
+
+    /* mo: relaxed. Only whether to look closer. */
+    if (atomic_load_explicit(&c->remote, memory_order_relaxed) == NULL)
+        return;
+    /* mo: acquire pairs with [remote] in give_remote: the cell is as its last user left it. */
+    h = atomic_exchange_explicit(&c->remote, NULL, memory_order_acquire);
+    for (; h != NULL; h = next) {
+        struct slab *s = slab_of(h);
+
+        next = next_free(h);
+        mark_free(h, s->free, s->cell_bytes);
+        s->free = h;
+        c->live--;
+        if (s->used-- == s->capacity)
+            list_with_room(c, s);
+        if (s->used == 0)
+            c->empty++;
+    }
+}
+
+struct header *pirn__cache_take(struct cell_cache *c, unsigned class, size_t bytes)
+{
+    struct slab *s = c->with_room[class];
+    struct header *h;
+
+    if (UNLIKELY(s == NULL)) {
+        take_in_remote(c);
+        s = c->with_room[class];
+        if (s == NULL)
+            return NULL;
+    }
+    h = s->free;
+    if (h != NULL)
+        s->free = next_free(h);
+    else
+        h = (struct header *)((char *)s + SLAB_HEADER + (size_t)s->fresh++ * s->cell_bytes);
+    if (s->used++ == 0)
+        c->empty--;
+    if (s->used == s->capacity)
+        unlist_with_room(c, s);
+    c->live++;
+    UNPOISON(h, bytes);
+    h->owned.kind = 0;
+    return h;
+}
+
+bool pirn__cache_give_remote(struct cell_cache *c, struct header *h)
+{
+    size_t bytes = slab_of(h)->cell_bytes;
+    struct header *head;
+
+    /* mo: relaxed. A guess; the exchange confirms it. */
+    head = atomic_load_explicit(&c->remote, memory_order_relaxed);
+    mark_free(h, NULL, bytes);
+    do {
+        if (head == CLOSED)
+            return false;
+        UNPOISON(&h->queue_next, sizeof h->queue_next);
+        h->queue_next = head;
+        POISON(&h->queue_next, sizeof h->queue_next);
+        /* mo: release pairs with [remote] in take_in_remote. Failure relaxed: we retry. */
+    } while (!atomic_compare_exchange_weak_explicit(&c->remote, &head, h, memory_order_release,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+uint64_t pirn__cache_close(struct cell_cache *c)
+{
+    /* mo: acquire pairs with [remote] in give_remote. */
+    struct header *h = atomic_exchange_explicit(&c->remote, CLOSED, memory_order_acquire);
+
+    for (; h != NULL; h = next_free(h))
+        c->live--;
+    return c->live;
+}
+
+void pirn__cache_fini(struct cell_cache *c)
+{
+    while (c->all != NULL) {
+        struct slab *s = c->all;
+
+        c->all = s->all_next;
+        pirn__cache_free_slab(c->alloc, s);
+    }
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* What a poll function may ask of its context, and wakers as callers see them. */
+#include "task/cx.h"
+
+#include <errno.h>
+
+#include "task/base/scope.h"
+#include "task/waker.h"
+
+/* ---- wakers -------------------------------------------------------------------------------- */
+
+pirn_waker pirn_waker_clone(const pirn_waker *w)
+{
+    pirn_waker copy = *w;
+
+    if (w->vt == &pirn__task_waker_vt)
+        pirn__waker_clone(w->data);
+    else if (w->vt != NULL)
+        copy.data = w->vt->clone(w->data);
+    return copy;
+}
+
+void pirn_waker_wake(pirn_waker w)
+{
+    if (w.vt == &pirn__task_waker_vt)
+        pirn__waker_wake((struct task_waker){w.data});
+    else if (w.vt != NULL)
+        w.vt->wake(w.data);
+}
+
+void pirn_waker_wake_by_ref(const pirn_waker *w)
+{
+    if (w->vt == &pirn__task_waker_vt)
+        pirn__waker_wake_by_ref(w->data);
+    else if (w->vt != NULL)
+        w->vt->wake_by_ref(w->data);
+}
+
+void pirn_waker_drop(pirn_waker w)
+{
+    if (w.vt == &pirn__task_waker_vt)
+        pirn__waker_drop((struct task_waker){w.data});
+    else if (w.vt != NULL)
+        w.vt->drop(w.data);
+}
+
+bool pirn_waker_will_wake(const pirn_waker *a, const pirn_waker *b)
+{
+    return a->vt == b->vt && (a->vt == NULL || a->data == b->data);
+}
+
+pirn_waker pirn_cx_waker(pirn_cx *cx)
+{
+    return pirn_waker_clone(&cx->waker);
+}
+
+const pirn_waker *pirn_cx_borrow_waker(const pirn_cx *cx)
+{
+    return &cx->waker;
+}
+
+/* ---- the poll ------------------------------------------------------------------------------ */
+
+/* To be polled again, but after everything else that is ready. */
+static void yield(pirn_cx *cx)
+{
+    if (cx->root == cx)
+        cx->yielding = true;
+    pirn_waker_wake_by_ref(&cx->waker);
+}
+
+int pirn_yield_poll(unsigned *state, pirn_cx *cx)
+{
+    if (*state != 0) {
+        *state = 0;
+        return 0;
+    }
+    *state = 1;
+    yield(cx);
+    return PIRN_PENDING;
+}
+
+int pirn_pending_poll(pirn_cx *cx)
+{
+    if (cx->root != NULL)
+        cx->root->forever = true;
+    return PIRN_PENDING;
+}
+
+bool pirn_cx_cancelled(const pirn_cx *cx)
+{
+    const struct pirn_cx *root = cx->root;
+
+    return root != NULL && root->cell != NULL &&
+           (pirn__state_load(&root->cell->state) & STATE_CANCELLED);
+}
+
+uint64_t pirn_task_id(void)
+{
+    return pirn__scope.task_id;
+}
+
+bool pirn__cx_take_unit(pirn_cx *cx)
+{
+    if (cx->budget_full == PIRN_UNLIMITED)
+        return true;
+    if (cx->budget != 0) {
+        cx->budget--;
+        return true;
+    }
+    yield(cx);
+    if (cx->root != NULL)
+        cx->root->exhausted = true;
+    return false;
+}
+
+int pirn_consume_budget_poll(pirn_cx *cx)
+{
+    return pirn__cx_take_unit(cx) ? 0 : PIRN_PENDING;
+}
+
+/* ---- executors of the caller's own ----------------------------------------------------------- */
+
+int pirn_poll_with(const pirn_waker *w, int (*poll)(void *frame, pirn_cx *cx, void *out),
+                   void *frame, void *out)
+{
+    struct pirn_cx *outer = pirn__scope.cx;
+    struct pirn_cx cx = {.waker = *w, .budget = PIRN_UNLIMITED, .budget_full = PIRN_UNLIMITED};
+    int r;
+
+    if (outer != NULL) {
+        cx.root = outer->root;
+        cx.budget = outer->budget;
+        cx.budget_full = outer->budget_full;
+    }
+    pirn__scope.cx = &cx;
+    r = poll(frame, &cx, out);
+    pirn__scope.cx = outer;
+    if (outer != NULL)
+        outer->budget = cx.budget;
+    return r;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* One poll's context, and the poller that lends it: what a thread needs to run tasks. */
+#ifndef PIRN_TASK_CX_H
+#define PIRN_TASK_CX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pirn/op.h>
+#include <pirn/task.h>
+
+#include "task/cell.h"
+
+/* Valid during one poll, on its thread; everything is plain. */
+struct pirn_cx {
+    pirn_waker waker;    /* borrowed */
+    struct header *cell; /* the task polled; NULL: a root, or an executor of the caller's */
+    struct pirn_op **ops; /* where pending operations are listed; NULL: nowhere, or in no poll */
+    struct pirn_cx *root; /* the context whose return ends a task, by way of pirn_poll_with(); */
+                          /* itself in a task; NULL: there is none */
+    uint32_t budget;      /* units left */
+    uint32_t budget_full; /* what it began with; PIRN_UNLIMITED: not counted */
+    bool self_woken;      /* this poll woke its own task */
+    bool yielding;        /* and wants to go after everybody else */
+    bool forever;         /* pending on purpose: never a forgotten wake */
+    bool faulted;         /* pirn_cx_fault() */
+    bool exhausted;       /* its budget was used up */
+    pirn_time now;        /* 0: not read yet. Of `root` */
+};
+
+enum poll_phase {
+    PHASE_NONE = 0,
+    PHASE_POLL, /* a fault ends the task; its frame is still to be dropped */
+    PHASE_DROP, /* a fault ends the task; its frame is lost */
+};
+
+/* Counters of a poller: written by its thread alone, read by whoever asks for metrics.
+ * mo: all relaxed, statistics. */
+struct poll_stats {
+    _Atomic(uint64_t) polls, finished, faults, contained, budget_yields;
+};
+
+/* What a thread brings along to run tasks: one per scheduler core or local set. */
+struct poller {
+    struct pirn_cx cx;
+    enum poll_phase phase;
+    uint32_t budget;   /* per poll */
+    uint32_t worker;
+    uint64_t tick;     /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
+    struct poll_stats stats;
+    /* The task that runs now, for dumps: id 0 is none. */
+    _Atomic(uint64_t) running_id;
+    _Atomic(const pirn_task_desc *) running_desc;
+    _Alignas(SCRATCH_ALIGN) unsigned char scratch[SCRATCH_BYTES];
+};
+
+/* One more, by the only writer: no read-modify-write. */
+static inline void stat_add(_Atomic(uint64_t) *counter, uint64_t n)
+{
+    /* mo: relaxed, a statistic. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t stat_get(const _Atomic(uint64_t) *counter)
+{
+    /* mo: relaxed, a statistic. */
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* No task runs now. */
+static inline void poller_idle(struct poller *p)
+{
+    /* mo: relaxed: for dumps, which take no name with id 0. */
+    atomic_store_explicit(&p->running_id, 0, memory_order_relaxed);
+}
+
+/* Takes one unit of budget. False: used up; the caller returns PIRN_PENDING, and the task is
+ * polled again after the others. */
+bool pirn__cx_take_unit(struct pirn_cx *cx);
+/* Puts it back: the operation made no progress. */
+static inline void cx_return_unit(struct pirn_cx *cx)
+{
+    if (cx->budget_full != PIRN_UNLIMITED)
+        cx->budget++;
+}
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a task: poll, cancel, complete, free.
+ *
+ * The order at a task's end is the same for done, abort, fault and shutdown: pending operations
+ * are dropped, newest first; then the frame; then the result is stored; then COMPLETE is published
+ * and the join waker woken. A joiner that sees COMPLETE knows that the frame is gone. */
+#include "task/harness.h"
+
+#include "task/base/assert.h"
+#include "task/base/scope.h"
+#include "task/fault.h"
+#include "task/move.h"
+#include "task/op.h"
+#include "task/task.h"
+#include "task/waker.h"
+
+/* ---- what is said of a task --------------------------------------------------------------- */
+
+void pirn__harness_facts(const struct header *h, struct task_facts *f)
+{
+    /* mo: relaxed, all three: figures for people. */
+    uint64_t site = atomic_load_explicit(&h->site, memory_order_relaxed);
+    uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(&h->seen, memory_order_relaxed);
+
+    f->id = h->id;
+    f->desc = h->desc;
+    f->spawn_site = (const void *)(uintptr_t)(site & CELL_SITE_MASK);
+    f->worker = (uint32_t)(site >> 48);
+    f->spawned_tick = born & CELL_TICK_MASK;
+    f->polls = (uint32_t)(born >> CELL_TICK_BITS);
+    f->last_poll_tick = seen & CELL_TICK_MASK;
+    f->await_line = (uint32_t)(seen >> CELL_TICK_BITS & CELL_LINE_MAX);
+    f->forever = seen & CELL_FOREVER;
+    f->state = pirn__state_peek(&h->state);
+}
+
+/* Before a poll: one more, and the tick. Holding RUNNING, so load and store need not be one. */
+static void note_poll(struct header *h, const struct poller *p)
+{
+    /* mo: relaxed: figures for walkers; this thread is the only writer. */
+    uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
+
+    if (LIKELY(born >> CELL_TICK_BITS < CELL_POLLS_MAX))
+        born += UINT64_C(1) << CELL_TICK_BITS;
+    atomic_store_explicit(&h->born, born, memory_order_relaxed);
+    /* mo: as above. */
+    atomic_store_explicit(&h->seen, p->tick & CELL_TICK_MASK, memory_order_relaxed);
+}
+
+/* After a poll that returned pending: where it waits, if the frame says, and whether on purpose. */
+static void note_wait(struct header *h, const struct poller *p)
+{
+    uint64_t seen = p->tick & CELL_TICK_MASK;
+
+    if (h->desc->flags & PIRN_TASK_LINE) {
+        uint64_t line = *(const uint32_t *)cell_stage(h);
+
+        seen |= (line < CELL_LINE_MAX ? line : CELL_LINE_MAX) << CELL_TICK_BITS;
+    }
+    if (p->cx.forever)
+        seen |= CELL_FOREVER;
+    /* mo: relaxed: figures for walkers; this thread is the only writer. */
+    atomic_store_explicit(&h->seen, seen, memory_order_relaxed);
+}
+
+static void publish_running(struct poller *p, const struct header *h)
+{
+    /* The two words change one after the other; a reader takes a name only between two equal ids,
+     * and sees id 0 if the name is newer than the first.
+     * mo: relaxed: made visible by the next store. */
+    atomic_store_explicit(&p->running_id, 0, memory_order_relaxed);
+    /* mo: release pairs with [slot] in look_at_running(). */
+    atomic_store_explicit(&p->running_desc, h->desc, memory_order_release);
+    /* mo: release pairs with [slot] there: the name belongs to this id. */
+    atomic_store_explicit(&p->running_id, h->id, memory_order_release);
+}
+
+/* ---- ending -------------------------------------------------------------------------------- */
+
+struct drop_call {
+    void (*drop)(void *);
+    void *object;
+};
+
+static void call_drop(void *arg)
+{
+    const struct drop_call *c = arg;
+
+    c->drop(c->object);
+}
+
+/* Contained, and under the task's id. Return: false: it faulted. */
+static bool drop_contained(struct sched *s, uint64_t id, void (*drop)(void *), void *object)
+{
+    struct drop_call c = {drop, object};
+    uint64_t was = scope_swap_id(id);
+    bool whole = pirn__contain_busy(call_drop, &c);
+
+    (void)scope_swap_id(was);
+    if (UNLIKELY(!whole))
+        s->ops->contained(s);
+    return whole;
+}
+
+void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s)
+{
+    while (*ops != NULL) {
+        struct pirn_op *op = *ops;
+
+        if (!pirn__contain_busy(pirn__op_drop_listed, op))
+            s->ops->contained(s);
+    }
+}
+
+void pirn__harness_drop_output(struct header *h)
+{
+    if (h->desc->out_drop != NULL && h->desc->out_size != 0)
+        (void)drop_contained(h->sched, h->id, h->desc->out_drop, cell_stage(h));
+}
+
+static bool has_output(const struct header *h)
+{
+    return h->owned.outcome == OUTCOME_DONE && h->end.code == 0;
+}
+
+static void store_fault(struct header *h)
+{
+    struct fault_record *f = pirn__fault_record_new(&h->sched->alloc);
+
+    if (f != NULL) {
+        h->end.fault = f;
+        h->owned.outcome = OUTCOME_FAULTED;
+    } else {
+        h->end.code = pirn__fault_code();
+        h->owned.outcome = OUTCOME_FAULTED_PLAIN;
+    }
+}
+
+/* The result is stored, RUNNING is held, and with it one reference: tell the joiner, give up
+ * everything. */
+static void complete(struct header *h, struct poller *p, bool owned_given)
+{
+    struct sched *s = h->sched;
+    bool tell = s->watch & WATCH_TERMINATE;
+    struct task_facts facts;
+    /* The runner's, and the list's: which travelled with the Notified, or is in the list unless
+     * the closer took it, or came with this call. */
+    size_t refs = owned_given || (cell_is_linked(h) && !s->ops->unlink(s, h)) ? 1 : 2;
+
+    if (UNLIKELY(tell))
+        pirn__harness_facts(h, &facts);
+    stat_add(&p->stats.finished, 1);
+    switch (pirn__state_to_complete(&h->state, refs)) {
+    case COMPLETE_DONE:
+        break;
+    case COMPLETE_WAKE:
+        pirn__waker_wake_contained(&h->join_waker, s);
+        if (pirn__state_ref_dec(&h->state, refs))
+            pirn__harness_free(h);
+        break;
+    case COMPLETE_UNJOINED:
+        if (has_output(h))
+            pirn__harness_drop_output(h);
+        if (pirn__state_to_complete_unjoined(&h->state, refs))
+            pirn__harness_free(h);
+        break;
+    }
+    if (UNLIKELY(tell)) {
+        facts.state = (facts.state & ~(STATE_RUNNING | STATE_JOIN_WAKER)) | STATE_COMPLETE;
+        s->ops->terminated(s, &facts);
+    }
+}
+
+/* The fault in the scope is the task's result; its frame is gone. RUNNING is held. */
+static COLD void complete_faulted(struct header *h, struct poller *p, bool owned_given)
+{
+    struct task_facts facts;
+
+    store_fault(h);
+    stat_add(&p->stats.faults, 1);
+    pirn__harness_facts(h, &facts);
+    h->sched->ops->faulted(h->sched, &facts, pirn__fault_code(), pirn__fault_text());
+    complete(h, p, owned_given);
+}
+
+/* RUNNING is held: drop the frame instead of polling it. */
+static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
+{
+    bool whole = true;
+
+    pirn__harness_drop_ops(&h->end.ops, h->sched);
+    if (h->desc->drop != NULL)
+        whole = drop_contained(h->sched, h->id, h->desc->drop, cell_stage(h));
+    if (!whole) {
+        complete_faulted(h, p, owned_given);
+        return;
+    }
+    h->end.code = -ECANCELED;
+    h->owned.outcome = OUTCOME_CANCELLED;
+    complete(h, p, owned_given);
+}
+
+/* A poll faulted: the frame's drop still runs, contained. The fault's text is in the scope, and a
+ * second one would overwrite it, so the result is stored first. */
+static COLD void finish_faulted(struct header *h, struct poller *p)
+{
+    struct sched *s = h->sched;
+    struct task_facts facts;
+    struct pirn_op *ops = h->end.ops;
+
+    store_fault(h);
+    stat_add(&p->stats.faults, 1);
+    pirn__harness_facts(h, &facts);
+    s->ops->faulted(s, &facts, pirn__fault_code(), pirn__fault_text());
+    pirn__op_rehead(&ops);
+    pirn__harness_drop_ops(&ops, s);
+    if (h->desc->drop != NULL)
+        (void)drop_contained(s, h->id, h->desc->drop, cell_stage(h));
+    complete(h, p, false);
+}
+
+/* ---- one poll ------------------------------------------------------------------------------ */
+
+static void *output_room(struct header *h, struct poller *p)
+{
+    const pirn_task_desc *d = h->desc;
+
+    if (d->out_size == 0)
+        return NULL;
+    if (LIKELY(d->out_size <= SCRATCH_BYTES && d->out_align <= SCRATCH_ALIGN))
+        return p->scratch;
+    return pirn__task_output_room(h);
+}
+
+/* The poll returned 0 or a negative code. The frame is dropped before the output moves to where it
+ * was; a fault of the drop comes back through the recovery point as PHASE_DROP. */
+static void finish(struct header *h, struct poller *p, int code, const void *out)
+{
+    if (UNLIKELY(h->end.ops != NULL))
+        pirn__harness_drop_ops(&h->end.ops, h->sched);
+    if (h->desc->drop != NULL) {
+        p->phase = PHASE_DROP;
+        h->desc->drop(cell_stage(h));
+        p->phase = PHASE_NONE;
+    }
+    h->end.code = code;
+    h->owned.outcome = OUTCOME_DONE;
+    if (out != NULL && code == 0)
+        pirn__move_bytes(cell_stage(h), out, h->desc->out_size);
+    complete(h, p, false);
+}
+
+/* The poll returned pending: link at the first time, give RUNNING up. */
+static void pend(struct header *h, struct poller *p)
+{
+    struct sched *s = h->sched;
+    bool woken = p->cx.self_woken;
+    struct task_facts facts;
+
+    if (UNLIKELY((h->desc->flags & PIRN_TASK_LINE) || p->cx.forever))
+        note_wait(h, p);
+    /* A task that is woken already is in a queue next, where a closer finds it as well. */
+    if (!woken && !cell_is_linked(h) && !s->ops->link(s, h))
+        pirn__state_cancel_queued(&h->state);
+    /* Nothing of the cell may be read after T2, so what a report would say is read before. */
+    if (!woken)
+        pirn__harness_facts(h, &facts);
+    switch (pirn__state_to_idle(&h->state, woken)) {
+    case IDLE_DONE:
+        break;
+    case IDLE_FORGOTTEN:
+        if (!facts.forever)
+            s->ops->forgotten(s, &facts);
+        break;
+    case IDLE_FREE:
+        pirn__harness_free(h);
+        break;
+    case IDLE_REQUEUE:
+        s->ops->requeue(s, (struct notified){h}, p->cx.yielding);
+        break;
+    case IDLE_CANCEL:
+        cancel(h, p, false);
+        break;
+    }
+}
+
+static COLD void tell_hook(void (*hook)(struct sched *, const struct task_facts *),
+                           struct header *h)
+{
+    struct task_facts facts;
+
+    pirn__harness_facts(h, &facts);
+    hook(h->sched, &facts);
+}
+
+static void poll_once(struct header *h, struct poller *p)
+{
+    struct sched *s = h->sched;
+    const pirn_task_desc *d = h->desc;
+    struct pirn_cx *cx = &p->cx;
+    uint64_t was = scope_swap_id(h->id);
+    void *out = output_room(h, p);
+    int r;
+
+    cx->waker.data = h;
+    cx->cell = h;
+    cx->ops = &h->end.ops;
+    cx->budget = cx->budget_full = d->flags & PIRN_TASK_UNCONSTRAINED ? PIRN_UNLIMITED : p->budget;
+    cx->self_woken = cx->yielding = cx->forever = cx->faulted = cx->exhausted = false;
+    cx->now = 0;
+    note_poll(h, p);
+    publish_running(p, h);
+    stat_add(&p->stats.polls, 1);
+    if (UNLIKELY(s->watch & WATCH_POLL))
+        tell_hook(s->ops->before_poll, h);
+
+    p->phase = PHASE_POLL;
+    r = d->poll(cell_stage(h), cx, out);
+    p->phase = PHASE_NONE;
+
+    if (UNLIKELY(s->watch & WATCH_POLL))
+        tell_hook(s->ops->after_poll, h);
+    cx->cell = NULL;
+    cx->ops = NULL;
+    if (UNLIKELY(cx->exhausted))
+        stat_add(&p->stats.budget_yields, 1);
+    if (UNLIKELY(cx->faulted || r > PIRN_PENDING)) {
+        if (!cx->faulted)
+            pirn__fault_note(r, "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
+                                "negative", d->name != NULL ? d->name : "task", r);
+        finish_faulted(h, p);
+    } else if (r == PIRN_PENDING) {
+        pend(h, p);
+    } else {
+        finish(h, p, r, out);
+    }
+    (void)scope_swap_id(was);
+}
+
+void pirn__harness_run(struct local_notified n, struct poller *p)
+{
+    struct header *h = n.cell;
+
+    switch (pirn__state_to_running(&h->state)) {
+    case RUN_POLL:
+        poll_once(h, p);
+        break;
+    case RUN_CANCEL:
+        cancel(h, p, false);
+        break;
+    case RUN_SKIP:
+        break;
+    case RUN_FREE:
+        pirn__harness_free(h);
+        break;
+    }
+}
+
+void pirn__harness_recover(struct poller *p)
+{
+    /* cx.waker.data names the task in both phases; cx.cell only while its poll runs. */
+    struct header *h = p->cx.waker.data;
+    enum poll_phase phase = p->phase;
+
+    p->phase = PHASE_NONE;
+    p->cx.cell = NULL;
+    p->cx.ops = NULL;
+    if (phase == PHASE_POLL)
+        finish_faulted(h, p);
+    else
+        complete_faulted(h, p, false);
+}
+
+void pirn__harness_cancel_queued(struct notified n, struct poller *p)
+{
+    pirn__state_cancel_queued(&n.cell->state);
+    pirn__harness_run((struct local_notified){n.cell}, p);
+}
+
+void pirn__harness_shutdown(struct task t, struct poller *p)
+{
+    if (pirn__state_to_shutdown(&t.cell->state))
+        cancel(t.cell, p, true);
+    else if (pirn__state_ref_dec(&t.cell->state, 1))
+        pirn__harness_free(t.cell);
+}
+
+void pirn__harness_free(struct header *h)
+{
+    struct sched *s = h->sched;
+
+    if (UNLIKELY(h->owned.outcome == OUTCOME_FAULTED || h->owned.outcome == OUTCOME_TAKEN_FAULT))
+        pirn__fault_record_free(&s->alloc, h->end.fault);
+    s->ops->free_cell(s, h);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a task: poll, cancel, complete, free. The only code that touches the stage, besides the
+ * join handle once the task is complete. */
+#ifndef PIRN_TASK_HARNESS_H
+#define PIRN_TASK_HARNESS_H
+
+#include "task/cx.h"
+#include "task/handle.h"
+
+/* Runs one poll, or what its state asks for instead. Consumes the handle. A fault in the poll or in
+ * the frame's drop jumps to the scheduler's recovery point, which calls pirn__harness_recover(). */
+void pirn__harness_run(struct local_notified n, struct poller *p);
+
+/* After a jump: finishes the task that was being run, as FAULTED. */
+void pirn__harness_recover(struct poller *p);
+
+/* Ends a queued task without polling it: closed queues, refused spawns. Consumes the handle. */
+void pirn__harness_cancel_queued(struct notified n, struct poller *p);
+
+/* By the closer of the owned list, with the reference it popped. Consumes the handle. */
+void pirn__harness_shutdown(struct task t, struct poller *p);
+
+/* The references are gone: free the cell. */
+void pirn__harness_free(struct header *h);
+
+/* Drops the output in the stage, contained. Holding the result. */
+void pirn__harness_drop_output(struct header *h);
+
+/* Drops operations still pending, newest first, contained; counts faults. */
+void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s);
+
+/* A copy of what may be said of the task later. Holding a reference. */
+void pirn__harness_facts(const struct header *h, struct task_facts *f);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Joining a task: the handle's protocol with the completer, and the public join and abort.
+ *
+ * The join waker's words lie in the cell. While JOIN_WAKER is clear they are the handle's to write;
+ * setting it (T11) publishes them; from then on the handle may only read, until it clears the bit
+ * again (T12). The completer clears it in the same exchange that sets COMPLETE, and owns the waker
+ * if it was set. Both of the handle's steps fail once COMPLETE is set, so a live waker has one
+ * owner at every moment: whoever's exchange cleared the bit. */
+#include "task/join.h"
+
+#include <errno.h>
+
+#include "task/base/assert.h"
+#include "task/base/error.h"
+#include "task/cell.h"
+#include "task/cx.h"
+#include "task/fault.h"
+#include "task/harness.h"
+#include "task/move.h"
+#include "task/waker.h"
+
+/* ---- the protocol -------------------------------------------------------------------------- */
+
+static bool same_waker(const pirn_waker *a, const pirn_waker *b)
+{
+    return a->vt == b->vt && a->data == b->data;
+}
+
+/* A clone into @to. Not by value: a model checker refuses functions that return structs. */
+static void clone_into(pirn_waker *to, const pirn_waker *w)
+{
+    to->vt = w->vt;
+    to->data = w->vt != NULL ? w->vt->clone(w->data) : NULL;
+}
+
+static void drop_words(const pirn_waker *w)
+{
+    if (w->vt != NULL)
+        w->vt->drop(w->data);
+}
+
+/* The descriptor's struct, if the handle has one that is told of the task's end. */
+static void *fd_of(const struct header *h)
+{
+    return h->join_waker.vt != NULL && h->join_waker.vt == h->sched->ops->join_fd_vt
+               ? h->join_waker.data
+               : NULL;
+}
+
+/* The slot is the descriptor's: it passes the wake on. */
+static bool register_behind_fd(struct header *h, void *fd, const pirn_waker *w)
+{
+    (void)h->sched->ops->join_fd_forward(fd, w);
+    if (!(pirn__state_load(&h->state) & STATE_COMPLETE))
+        return false;
+    (void)h->sched->ops->join_fd_forward(fd, NULL);
+    return true;
+}
+
+bool pirn__join_register(struct join_handle j, const pirn_waker *w)
+{
+    struct header *h = j.cell;
+    size_t word = pirn__state_load(&h->state);
+    pirn_waker old = {NULL, NULL};
+
+    if (word & STATE_COMPLETE)
+        return true;
+    if (fd_of(h) != NULL)
+        return register_behind_fd(h, fd_of(h), w);
+    if (word & STATE_JOIN_WAKER) {
+        if (same_waker(&h->join_waker, w))
+            return false;
+        old.vt = h->join_waker.vt;
+        old.data = h->join_waker.data;
+        if (!pirn__state_unset_join_waker(&h->state))
+            return true; /* the completer has the old one */
+    }
+    clone_into(&h->join_waker, w);
+    if (pirn__state_set_join_waker(&h->state)) {
+        drop_words(&old);
+        return false;
+    }
+    drop_words(&h->join_waker);
+    h->join_waker.vt = NULL;
+    drop_words(&old);
+    return true;
+}
+
+bool pirn__join_unregister(struct join_handle j)
+{
+    struct header *h = j.cell;
+
+    if (fd_of(h) != NULL)
+        return h->sched->ops->join_fd_forward(fd_of(h), NULL);
+    if (!(pirn__state_load(&h->state) & STATE_JOIN_WAKER) ||
+        !pirn__state_unset_join_waker(&h->state))
+        return false;
+    drop_words(&h->join_waker);
+    h->join_waker.vt = NULL;
+    return true;
+}
+
+static void take_output(struct header *h, void *out)
+{
+    if (out == NULL)
+        pirn__harness_drop_output(h);
+    else if (h->desc->out_size != 0)
+        pirn__move_bytes(out, cell_stage(h), h->desc->out_size);
+}
+
+int pirn__join_take(struct join_handle j, pirn_result *res, void *out)
+{
+    struct header *h = j.cell;
+    union cell_end *end = cell_end(h);
+    enum pirn_outcome outcome = PIRN_DONE;
+    int code = 0;
+
+    /* Marked as taken first: an output's drop that asks this handle finds it served. */
+    switch (cell_outcome(h)) {
+    case OUTCOME_DONE:
+        code = end->code;
+        cell_set_outcome(h, OUTCOME_TAKEN);
+        if (code == 0)
+            take_output(h, out);
+        break;
+    case OUTCOME_CANCELLED:
+        outcome = PIRN_CANCELLED;
+        code = -ECANCELED;
+        cell_set_outcome(h, OUTCOME_TAKEN);
+        break;
+    case OUTCOME_FAULTED:
+        outcome = PIRN_FAULTED;
+        code = end->fault->code;
+        cell_set_outcome(h, OUTCOME_TAKEN_FAULT);
+        (void)pirn__error(0, "%s", end->fault->text);
+        break;
+    case OUTCOME_FAULTED_PLAIN:
+        outcome = PIRN_FAULTED;
+        code = end->code;
+        cell_set_outcome(h, OUTCOME_TAKEN_PLAIN);
+        break;
+    default:
+        return pirn__error(-EINVAL, "pirn_join: the result was taken before");
+    }
+    if (res != NULL) {
+        res->outcome = outcome;
+        res->code = code;
+        res->task_id = h->id;
+    }
+    return 0;
+}
+
+void pirn__join_drop(struct join_handle j)
+{
+    struct header *h = j.cell;
+    /* Read before the reference is given up: cell and scheduler may be gone afterwards. The
+     * waker's words are ours to read at any time. */
+    const struct sched_ops *ops = h->sched->ops;
+    void *fd = fd_of(h);
+    pirn_waker w = {NULL, NULL};
+    bool last;
+
+    w.vt = h->join_waker.vt;
+    w.data = h->join_waker.data;
+    switch (pirn__state_drop_join(&h->state)) {
+    case JOIN_DROP_DONE:
+        break;
+    case JOIN_DROP_WAKER:
+        drop_words(&w);
+        break;
+    case JOIN_DROP_COMPLETE:
+        if (cell_outcome(h) == OUTCOME_DONE && cell_end(h)->code == 0) {
+            cell_set_outcome(h, OUTCOME_TAKEN);
+            pirn__harness_drop_output(h);
+        }
+        if (h->owned.outcome == OUTCOME_ASIDE) {
+            fd = h->end.aside;
+            h->owned.outcome = ((struct cell_aside *)fd)->outcome;
+            h->end = ((struct cell_aside *)fd)->end;
+        }
+        last = pirn__state_ref_dec_join(&h->state);
+        if (last)
+            pirn__harness_free(h);
+        break;
+    }
+    if (fd != NULL)
+        ops->join_fd_free(fd);
+}
+
+/* ---- the public face ------------------------------------------------------------------------ */
+#if !defined(PIRN_MODEL)
+
+void pirn__join_check(const pirn_join *j, const char *call)
+{
+    if (j == NULL)
+        CLIENT_BUG(call, "the handle is NULL");
+    if (!(pirn__state_peek(&join_cell(j)->state) & STATE_JOIN_INTEREST))
+        CLIENT_BUG(call, "the handle was freed before");
+}
+
+int pirn_join_poll(pirn_join *j, pirn_cx *cx, pirn_result *res, void *out)
+{
+    struct join_handle handle = {join_cell(j)};
+
+    pirn__join_check(j, "pirn_join_poll");
+    if (!pirn__cx_take_unit(cx))
+        return PIRN_PENDING;
+    if (!pirn__join_register(handle, &cx->waker)) {
+        cx_return_unit(cx);
+        return PIRN_PENDING;
+    }
+    return pirn__join_take(handle, res, out);
+}
+
+int pirn_join_try(pirn_join *j, pirn_result *res, void *out)
+{
+    pirn__join_check(j, "pirn_join_try");
+    if (!pirn_join_is_finished(j))
+        return -EAGAIN;
+    return pirn__join_take((struct join_handle){join_cell(j)}, res, out);
+}
+
+void pirn_join_abort(pirn_join *j)
+{
+    if (j == NULL)
+        return;
+    pirn__join_check(j, "pirn_join_abort");
+    pirn__waker_abort(join_cell(j));
+}
+
+void pirn_join_free(pirn_join *j)
+{
+    if (j == NULL)
+        return;
+    pirn__join_check(j, "pirn_join_free");
+    pirn__join_drop((struct join_handle){join_cell(j)});
+}
+
+bool pirn_join_is_finished(const pirn_join *j)
+{
+    pirn__join_check(j, "pirn_join_is_finished");
+    return pirn__state_load(&join_cell(j)->state) & STATE_COMPLETE;
+}
+
+uint64_t pirn_join_id(const pirn_join *j)
+{
+    pirn__join_check(j, "pirn_join_id");
+    return join_cell(j)->id;
+}
+
+const char *pirn_join_fault_text(const pirn_join *j)
+{
+    struct header *h = join_cell(j);
+
+    if (!pirn_join_is_finished(j))
+        return NULL;
+    switch (cell_outcome(h)) {
+    case OUTCOME_FAULTED:
+    case OUTCOME_TAKEN_FAULT:
+        return cell_end(h)->fault->text;
+    case OUTCOME_FAULTED_PLAIN:
+    case OUTCOME_TAKEN_PLAIN:
+        return "";
+    default:
+        return NULL;
+    }
+}
+
+pirn_abort *pirn_join_abort_handle(pirn_join *j)
+{
+    pirn__join_check(j, "pirn_join_abort_handle");
+    pirn__waker_clone(join_cell(j));
+    return (pirn_abort *)(void *)join_cell(j);
+}
+
+void pirn_abort_now(pirn_abort *a)
+{
+    if (a != NULL)
+        pirn__waker_abort((struct header *)(void *)a);
+}
+
+void pirn_abort_free(pirn_abort *a)
+{
+    struct header *h = (struct header *)(void *)a;
+
+    /* Not a waker's drop: it could not have woken the task. But it hid that nothing can. */
+    if (h != NULL)
+        pirn__waker_drop((struct task_waker){h});
+}
+#endif

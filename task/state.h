@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* The state word of a task: what may happen to it next, and what the caller of each transition
+ * owes afterwards. Every row of the table: docs/design/task-state.md
+ *
+ *    63                          6   5    4    3    2    1    0
+ *   +------------------------------+----+----+----+----+----+----+
+ *   | references                   | CA | JW | JI | NO | CO | RU |
+ *   +------------------------------+----+----+----+----+----+----+
+ *
+ * A transition changes the word and nothing else; its result is an order to the caller.
+ * T1 to T15 are the names of the design table. Some functions stand for two of them in one
+ * exchange, or hand a reference over instead of counting it up and down.
+ */
+#ifndef PIRN_TASK_STATE_H
+#define PIRN_TASK_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define STATE_RUNNING       ((size_t)1 << 0) /* its setter alone may touch the stage */
+#define STATE_COMPLETE      ((size_t)1 << 1) /* result stored; never cleared; excludes RUNNING */
+#define STATE_NOTIFIED      ((size_t)1 << 2) /* queued once, or owed a requeue by the runner */
+#define STATE_JOIN_INTEREST ((size_t)1 << 3) /* a join handle exists */
+#define STATE_JOIN_WAKER    ((size_t)1 << 4) /* the join waker is set: read-only to the handle */
+#define STATE_CANCELLED     ((size_t)1 << 5) /* whoever runs it next drops the frame instead */
+#define STATE_REF(n)        ((size_t)(n) << 6)
+#define STATE_REFS(word)    ((word) >> 6)
+
+/* The owned list's reference, the Notified's, and the join handle's. */
+#define STATE_INITIAL (STATE_REF(3) | STATE_JOIN_INTEREST | STATE_NOTIFIED)
+/* Spawned detached: there is no join handle and never will be. */
+#define STATE_INITIAL_DETACHED (STATE_REF(2) | STATE_NOTIFIED)
+/* A cell that holds no task. */
+#define STATE_VACANT ((size_t)0)
+
+/* `word` is private to state.c. After init only read-modify-writes change it, so every release
+ * heads a release sequence that all later transitions continue: an acquire on any of them sees
+ * what every earlier release published. */
+struct state {
+    atomic_size_t word;
+};
+
+/* Before the cell is shared. */
+void pirn__state_init(struct state *s, size_t word);
+
+/* A snapshot, acquire: what the setters of the bits seen did before setting them is visible. */
+size_t pirn__state_load(const struct state *s);
+/* A snapshot for statistics and dumps: orders nothing. */
+size_t pirn__state_peek(const struct state *s);
+
+static inline bool pirn__state_is_idle(size_t word)
+{
+    return !(word & (STATE_RUNNING | STATE_COMPLETE));
+}
+
+enum run_act {
+    RUN_POLL,   /* caller holds RUNNING: poll */
+    RUN_CANCEL, /* caller holds RUNNING: drop the frame, then complete */
+    RUN_SKIP,   /* another thread runs it, or it is complete; the reference is consumed */
+    RUN_FREE,   /* as RUN_SKIP, and it was the last reference: free the cell */
+};
+
+/* T1. The caller gives up the notification and, unless it gets RUNNING, its reference. */
+enum run_act pirn__state_to_running(struct state *s);
+
+enum idle_act {
+    IDLE_DONE,      /* RUNNING and the runner's reference are gone; never touch the cell again */
+    IDLE_FORGOTTEN, /* as IDLE_DONE, and at that moment nothing existed that could wake the task */
+    IDLE_FREE,      /* as IDLE_DONE, and it was the last reference: free the cell */
+    IDLE_REQUEUE,   /* woken meanwhile: the runner's reference is now that of a new Notified */
+    IDLE_CANCEL,    /* cancelled meanwhile: RUNNING is still held; drop the frame, then complete */
+};
+
+/* T2, after a poll that returned pending. @self_woken: the poll woke its own task, which is not
+ * yet in the word. */
+enum idle_act pirn__state_to_idle(struct state *s, bool self_woken);
+
+enum complete_act {
+    COMPLETE_DONE,     /* T3 and T4 done; never touch the cell again */
+    COMPLETE_WAKE,     /* T3 and T13 done: the caller owns the join waker; wake it, then T4 */
+    COMPLETE_UNJOINED, /* no write: nobody will take the output; drop it, then to_complete_unjoined */
+};
+
+/* T3, with T4 for @refs references when there is no waker to wake. The result is stored. */
+enum complete_act pirn__state_to_complete(struct state *s, size_t refs);
+
+/* T3 and T4 without a join handle. Return: true: the last references; free the cell (and then
+ * the word may still say RUNNING: nobody is left to read it). */
+bool pirn__state_to_complete_unjoined(struct state *s, size_t refs);
+
+/* T4, and T15 for one or more. Return: true: these were the last; free the cell. */
+bool pirn__state_ref_dec(struct state *s, size_t refs);
+
+/* One more reference, by a holder of one. */
+void pirn__state_ref_inc(struct state *s);
+
+/* One more reference, by somebody who holds none but knows that the memory is still a cell: a walker
+ * in its read section. False: the last one is gone. */
+bool pirn__state_try_ref(struct state *s);
+
+enum waker_drop_act {
+    WAKER_DROP_DONE,
+    WAKER_DROP_FREE, /* it was the last reference: free the cell */
+    WAKER_DROP_LAST, /* no write: the task is idle, and without this waker nothing can wake it */
+};
+
+/* T15 by a waker that goes unused. After WAKER_DROP_LAST: ref_dec. */
+enum waker_drop_act pirn__state_drop_waker(struct state *s);
+
+enum wake_act {
+    WAKE_NONE,   /* nothing to do; a waker given by value is consumed */
+    WAKE_FREE,   /* as WAKE_NONE, and it was the last reference: free the cell */
+    WAKE_SUBMIT, /* caller owns a new Notified: schedule it */
+};
+
+/* T5, counting: on WAKE_SUBMIT the caller still has its own reference as well, which keeps the
+ * runtime's memory alive while it schedules; T15 afterwards. For wakes from outside. */
+enum wake_act pirn__state_wake_by_val(struct state *s);
+
+/* T5, handing over: on WAKE_SUBMIT the caller's reference has become the Notified's. For wakes
+ * on a thread that keeps the scheduler alive itself. */
+enum wake_act pirn__state_wake_hand_over(struct state *s);
+
+/* T6. Never WAKE_FREE. */
+enum wake_act pirn__state_wake_by_ref(struct state *s);
+
+/* T7. Return: true: caller owns a new Notified: schedule it. */
+bool pirn__state_cancel(struct state *s);
+
+/* T8, by the closer of the list, which owns a reference. Return: true: the caller holds RUNNING:
+ * drop the frame, then complete. False: drop the reference. */
+bool pirn__state_to_shutdown(struct state *s);
+
+/* Set CANCELLED on a task the caller holds the Notified of, before T1: how a queue is drained. */
+void pirn__state_cancel_queued(struct state *s);
+
+enum join_drop_act {
+    JOIN_DROP_DONE,     /* the handle and its reference are gone */
+    JOIN_DROP_WAKER,    /* as JOIN_DROP_DONE, and the waker that was set is the caller's to drop */
+    JOIN_DROP_COMPLETE, /* no write: the result is the caller's; then ref_dec_join */
+};
+
+/* T9, T10 with T15 by the join handle. The caller has copied the waker's words beforehand. */
+enum join_drop_act pirn__state_drop_join(struct state *s);
+
+/* T10 with T15 after completion. Return: true: the last reference; free the cell. */
+bool pirn__state_ref_dec_join(struct state *s);
+
+/* T11: the waker's words are written; publish them. False: complete; they are the caller's. */
+bool pirn__state_set_join_waker(struct state *s);
+
+/* T12: take the right to write them back. False: complete; the completer has them. */
+bool pirn__state_unset_join_waker(struct state *s);
+
+#endif
