@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module pirn/bench
+
+go 1.19

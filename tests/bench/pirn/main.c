@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c: which rows does pirn have? */
+#include <pirn.h>
+
+#include "rows.h"
+
+void check(const char *call, int status)
+{
+    if (status < 0) {
+        bench_fail(call, pirn_strerror(status));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, (const struct bench_row *const[]){ct_rows, memory_rows, NULL});
+}
