@@ -19,7 +19,7 @@ static void fill(struct current_thread *ct, pirn_metrics *m)
     finished = stat_get(&p->finished) + stat_get(&stray->finished);
     m->tasks_spawned = stat_get(&ct->core.spawned) + stat_get(&ct->shared.spawned);
     m->tasks_alive = m->tasks_spawned - finished;
-    m->remote_schedules = stat_get(&stray->remote_schedules);
+    m->remote_schedules = stat_get(&ct->core.remote_schedules);
     m->polls = stat_get(&p->polls);
     m->parks = stat_get(&ct->core.parks);
     m->budget_yields = stat_get(&p->budget_yields);
@@ -27,6 +27,7 @@ static void fill(struct current_thread *ct, pirn_metrics *m)
     m->contained_faults = stat_get(&stray->contained);
     m->forgotten_wakes = stat_get(&stray->forgotten);
     m->local_queue_depth = stat_get(&ct->core.local.len) + stat_get(&ct->core.deferred.len);
+    /* The stack cannot be counted from outside: 1 stands for "some". */
     m->inject_queue_depth = stat_get(&ct->core.pulled.len) + !pirn__inject_is_empty(&ct->inject);
     m->cell_bytes = stat_get(&ct->core.cells.bytes) + stat_get(&ct->shared.cells.bytes) +
                     stat_get(&ct->large_bytes);

@@ -9,6 +9,7 @@
 #include "task/base/scope.h"
 #include "task/cell.h"
 #include "task/join.h"
+#include "task/waker.h"
 
 /* ---- pirn_join_wait ------------------------------------------------------------------------------ */
 
@@ -39,7 +40,7 @@ static void parker_drop(void *data)
 }
 
 static const pirn_waker_vt parker_vt = {
-    sizeof(pirn_waker_vt), parker_clone, parker_wake, parker_wake, parker_drop,
+    WAKER_VT_OWN, parker_clone, parker_wake, parker_wake, parker_drop,
 };
 
 /* Return: false: the deadline is past. */
@@ -112,7 +113,7 @@ static void shared_drop(void *data)
 }
 
 static const pirn_waker_vt shared_vt = {
-    sizeof(pirn_waker_vt), shared_clone, shared_wake, shared_wake_by_ref, shared_drop,
+    WAKER_VT_OWN, shared_clone, shared_wake, shared_wake_by_ref, shared_drop,
 };
 
 int pirn_poll_wait(int (*poll)(void *frame, pirn_cx *cx, void *out), void *frame,

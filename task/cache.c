@@ -147,6 +147,7 @@ static void forget_slab(struct cell_cache *c, struct slab *s)
 
 static void mark_free(struct header *h, struct header *next, size_t bytes)
 {
+    UNPOISON(h, CELL_STAGE); /* one that was freed elsewhere is poisoned already */
     pirn__state_init(&h->state, STATE_VACANT);
     h->queue_next = next;
     POISON(h, bytes);
@@ -245,6 +246,30 @@ bool pirn__cache_give_remote(struct cell_cache *c, struct header *h)
     } while (!atomic_compare_exchange_weak_explicit(&c->remote, &head, h, memory_order_release,
                                                     memory_order_relaxed));
     return true;
+}
+
+void pirn__cache_batch(struct cell_batch *b, struct header *h)
+{
+    mark_free(h, b->first, slab_of(h)->cell_bytes);
+    b->first = h;
+    if (b->last == NULL)
+        b->last = h;
+}
+
+void pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b)
+{
+    struct header *head;
+
+    UNPOISON(&b->last->queue_next, sizeof b->last->queue_next);
+    /* mo: relaxed. A guess; the exchange confirms it. */
+    head = atomic_load_explicit(&c->remote, memory_order_relaxed);
+    do {
+        ASSERT(head != CLOSED);
+        b->last->queue_next = head;
+        /* mo: release pairs with [remote] in take_in_remote. Failure relaxed: we retry. */
+    } while (!atomic_compare_exchange_weak_explicit(&c->remote, &head, b->first,
+                                                    memory_order_release, memory_order_relaxed));
+    b->first = b->last = NULL;
 }
 
 uint64_t pirn__cache_close(struct cell_cache *c)

@@ -54,6 +54,14 @@ void pirn__cache_free_slab(const pirn_alloc *a, struct slab *s);
  * whose memory goes with the cache's. */
 bool pirn__cache_give_remote(struct cell_cache *c, struct header *h);
 
+/* Freed cells of somebody else's cache, collected to go back with one exchange. */
+struct cell_batch {
+    struct header *first, *last;
+};
+void pirn__cache_batch(struct cell_batch *b, struct header *h);
+/* Gives them back and empties the batch. The cache is open. */
+void pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b);
+
 /* From now on cells do not come back. Return: how many are out. */
 uint64_t pirn__cache_close(struct cell_cache *c);
 

@@ -32,6 +32,7 @@ enum poll_phase {
     PHASE_NONE = 0,
     PHASE_POLL, /* a fault ends the task; its frame is still to be dropped */
     PHASE_DROP, /* a fault ends the task; its frame is lost */
+    PHASE_DROP_WITH_OUTPUT, /* likewise, and the poll's output is to be dropped */
 };
 
 /* Counters of a poller: written by its thread alone, read by whoever asks for metrics.

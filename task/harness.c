@@ -76,6 +76,18 @@ static void publish_running(struct poller *p, const struct header *h)
     atomic_store_explicit(&p->running_id, h->id, memory_order_release);
 }
 
+/* Where a poll may write its output. */
+static void *output_room(struct header *h, struct poller *p)
+{
+    const pirn_task_desc *d = h->desc;
+
+    if (d->out_size == 0)
+        return NULL;
+    if (LIKELY(d->out_size <= SCRATCH_BYTES && d->out_align <= SCRATCH_ALIGN))
+        return p->scratch;
+    return pirn__task_output_room(h);
+}
+
 /* ---- ending -------------------------------------------------------------------------------- */
 
 struct drop_call {
@@ -139,7 +151,7 @@ static void store_fault(struct header *h)
 
 /* The result is stored, RUNNING is held, and with it one reference: tell the joiner, give up
  * everything. */
-static void complete(struct header *h, struct poller *p, bool owned_given)
+static void complete(struct header *h, struct poller *p, bool owned_given, size_t word)
 {
     struct sched *s = h->sched;
     bool tell = s->watch & WATCH_TERMINATE;
@@ -151,7 +163,7 @@ static void complete(struct header *h, struct poller *p, bool owned_given)
     if (UNLIKELY(tell))
         pirn__harness_facts(h, &facts);
     stat_add(&p->stats.finished, 1);
-    switch (pirn__state_to_complete(&h->state, refs)) {
+    switch (pirn__state_to_complete(&h->state, refs, word)) {
     case COMPLETE_DONE:
         break;
     case COMPLETE_WAKE:
@@ -172,8 +184,9 @@ static void complete(struct header *h, struct poller *p, bool owned_given)
     }
 }
 
-/* The fault in the scope is the task's result; its frame is gone. RUNNING is held. */
-static COLD void complete_faulted(struct header *h, struct poller *p, bool owned_given)
+/* The fault in the scope is the task's result; its frame is gone. RUNNING is held. @output: there is
+ * one, which nobody will take. */
+static COLD void complete_faulted(struct header *h, struct poller *p, bool owned_given, bool output)
 {
     struct task_facts facts;
 
@@ -181,7 +194,9 @@ static COLD void complete_faulted(struct header *h, struct poller *p, bool owned
     stat_add(&p->stats.faults, 1);
     pirn__harness_facts(h, &facts);
     h->sched->ops->faulted(h->sched, &facts, pirn__fault_code(), pirn__fault_text());
-    complete(h, p, owned_given);
+    if (output && h->desc->out_drop != NULL)
+        (void)drop_contained(h->sched, h->id, h->desc->out_drop, output_room(h, p));
+    complete(h, p, owned_given, pirn__state_peek(&h->state));
 }
 
 /* RUNNING is held: drop the frame instead of polling it. */
@@ -193,12 +208,12 @@ static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
     if (h->desc->drop != NULL)
         whole = drop_contained(h->sched, h->id, h->desc->drop, cell_stage(h));
     if (!whole) {
-        complete_faulted(h, p, owned_given);
+        complete_faulted(h, p, owned_given, false);
         return;
     }
     h->end.code = -ECANCELED;
     h->owned.outcome = OUTCOME_CANCELLED;
-    complete(h, p, owned_given);
+    complete(h, p, owned_given, pirn__state_peek(&h->state));
 }
 
 /* A poll faulted: the frame's drop still runs, contained. The fault's text is in the scope, and a
@@ -217,30 +232,19 @@ static COLD void finish_faulted(struct header *h, struct poller *p)
     pirn__harness_drop_ops(&ops, s);
     if (h->desc->drop != NULL)
         (void)drop_contained(s, h->id, h->desc->drop, cell_stage(h));
-    complete(h, p, false);
+    complete(h, p, false, pirn__state_peek(&h->state));
 }
 
 /* ---- one poll ------------------------------------------------------------------------------ */
 
-static void *output_room(struct header *h, struct poller *p)
-{
-    const pirn_task_desc *d = h->desc;
-
-    if (d->out_size == 0)
-        return NULL;
-    if (LIKELY(d->out_size <= SCRATCH_BYTES && d->out_align <= SCRATCH_ALIGN))
-        return p->scratch;
-    return pirn__task_output_room(h);
-}
-
 /* The poll returned 0 or a negative code. The frame is dropped before the output moves to where it
  * was; a fault of the drop comes back through the recovery point as PHASE_DROP. */
-static void finish(struct header *h, struct poller *p, int code, const void *out)
+static void finish(struct header *h, struct poller *p, int code, const void *out, size_t word)
 {
     if (UNLIKELY(h->end.ops != NULL))
         pirn__harness_drop_ops(&h->end.ops, h->sched);
     if (h->desc->drop != NULL) {
-        p->phase = PHASE_DROP;
+        p->phase = out != NULL && code == 0 ? PHASE_DROP_WITH_OUTPUT : PHASE_DROP;
         h->desc->drop(cell_stage(h));
         p->phase = PHASE_NONE;
     }
@@ -248,11 +252,11 @@ static void finish(struct header *h, struct poller *p, int code, const void *out
     h->owned.outcome = OUTCOME_DONE;
     if (out != NULL && code == 0)
         pirn__move_bytes(cell_stage(h), out, h->desc->out_size);
-    complete(h, p, false);
+    complete(h, p, false, word);
 }
 
 /* The poll returned pending: link at the first time, give RUNNING up. */
-static void pend(struct header *h, struct poller *p)
+static void pend(struct header *h, struct poller *p, size_t word)
 {
     struct sched *s = h->sched;
     bool woken = p->cx.self_woken;
@@ -266,7 +270,7 @@ static void pend(struct header *h, struct poller *p)
     /* Nothing of the cell may be read after T2, so what a report would say is read before. */
     if (!woken)
         pirn__harness_facts(h, &facts);
-    switch (pirn__state_to_idle(&h->state, woken)) {
+    switch (pirn__state_to_idle(&h->state, woken, word)) {
     case IDLE_DONE:
         break;
     case IDLE_FORGOTTEN:
@@ -294,7 +298,7 @@ static COLD void tell_hook(void (*hook)(struct sched *, const struct task_facts 
     hook(h->sched, &facts);
 }
 
-static void poll_once(struct header *h, struct poller *p)
+static void poll_once(struct header *h, struct poller *p, size_t word)
 {
     struct sched *s = h->sched;
     const pirn_task_desc *d = h->desc;
@@ -331,9 +335,9 @@ static void poll_once(struct header *h, struct poller *p)
                                 "negative", d->name != NULL ? d->name : "task", r);
         finish_faulted(h, p);
     } else if (r == PIRN_PENDING) {
-        pend(h, p);
+        pend(h, p, word);
     } else {
-        finish(h, p, r, out);
+        finish(h, p, r, out, word);
     }
     (void)scope_swap_id(was);
 }
@@ -341,10 +345,11 @@ static void poll_once(struct header *h, struct poller *p)
 void pirn__harness_run(struct local_notified n, struct poller *p)
 {
     struct header *h = n.cell;
+    size_t word;
 
-    switch (pirn__state_to_running(&h->state)) {
+    switch (pirn__state_to_running(&h->state, &word)) {
     case RUN_POLL:
-        poll_once(h, p);
+        poll_once(h, p, word);
         break;
     case RUN_CANCEL:
         cancel(h, p, false);
@@ -369,7 +374,7 @@ void pirn__harness_recover(struct poller *p)
     if (phase == PHASE_POLL)
         finish_faulted(h, p);
     else
-        complete_faulted(h, p, false);
+        complete_faulted(h, p, false, phase == PHASE_DROP_WITH_OUTPUT);
 }
 
 void pirn__harness_cancel_queued(struct notified n, struct poller *p)

@@ -214,6 +214,20 @@ static void leave(struct owned_walk *w)
     }
 }
 
+/* A reference on a cell one stands on, as the next chunk's beginning. Only while the list holds one
+ * itself, which the gate makes sure of: those who give the last references up may do so without an
+ * exchange, because nobody can appear. A cell that is out already is no beginning. */
+static void pin(struct owned_walk *w, struct owned_node *last)
+{
+    size_t gate = lock(w->list);
+
+    if (is_in(last)) {
+        w->cursor = CELL_FROM_NODE(last);
+        pirn__state_ref_inc(&w->cursor->state);
+    }
+    unlock(w->list, gate);
+}
+
 static bool cursor_is_in(struct owned_walk *w)
 {
     size_t gate = lock(w->list);
@@ -236,6 +250,12 @@ static void leave(struct owned_walk *w)
 
     /* mo: relaxed. We hold the lock. */
     unlock(o, atomic_load_explicit(&o->gate, memory_order_relaxed) & ~GATE_LOCKED);
+}
+
+static void pin(struct owned_walk *w, struct owned_node *last)
+{
+    w->cursor = CELL_FROM_NODE(last); /* we hold the lock: it is in */
+    pirn__state_ref_inc(&w->cursor->state);
 }
 
 static bool cursor_is_in(struct owned_walk *w)
@@ -281,8 +301,8 @@ size_t pirn__owned_walk(struct owned_walk *w, struct task_facts *rows, size_t ma
     w->cursor = NULL;
     if (last != NULL) {
         w->below = seq_of(last);
-        if (!w->ended && pirn__state_try_ref(&CELL_FROM_NODE(last)->state))
-            w->cursor = CELL_FROM_NODE(last);
+        if (!w->ended)
+            pin(w, last);
     }
     leave(w);
     unpin(old);

@@ -45,7 +45,7 @@ static bool exchange(struct state *s, size_t *cur, size_t next, memory_order ord
                                                    memory_order_relaxed);
 }
 
-enum run_act pirn__state_to_running(struct state *s)
+enum run_act pirn__state_to_running(struct state *s, size_t *word)
 {
     enum run_act act;
     size_t next, cur = guess(s);
@@ -62,13 +62,14 @@ enum run_act pirn__state_to_running(struct state *s)
         /* mo: acquire pairs with [frame] in to_idle and with [event] in the wakes: the poll sees
          * both. Release pairs with [last]: on RUN_SKIP our accesses come before the free. */
     } while (!exchange(s, &cur, next, memory_order_acq_rel));
+    *word = next;
     return act;
 }
 
-enum idle_act pirn__state_to_idle(struct state *s, bool self_woken)
+enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word)
 {
     enum idle_act act;
-    size_t next, cur = guess(s);
+    size_t next, cur = word;
 
     do {
         ASSERT((cur & (STATE_RUNNING | STATE_COMPLETE)) == STATE_RUNNING);
@@ -96,15 +97,15 @@ enum idle_act pirn__state_to_idle(struct state *s, bool self_woken)
     return act;
 }
 
-enum complete_act pirn__state_to_complete(struct state *s, size_t refs)
+enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word)
 {
     enum complete_act act;
-    size_t next, cur = guess(s);
+    size_t next, cur = word;
 
     do {
         ASSERT((cur & (STATE_RUNNING | STATE_COMPLETE)) == STATE_RUNNING);
         if (!(cur & STATE_JOIN_INTEREST))
-            return COMPLETE_UNJOINED; /* stable: no handle can come back */
+            return COMPLETE_UNJOINED; /* stable, in an old guess too: no handle can come back */
         next = (cur & ~STATE_RUNNING) | STATE_COMPLETE;
         if (cur & STATE_JOIN_WAKER) {
             next &= ~STATE_JOIN_WAKER;
@@ -167,19 +168,6 @@ void pirn__state_ref_inc(struct state *s)
     size_t cur = atomic_fetch_add_explicit(&s->word, STATE_REF(1), memory_order_relaxed);
 
     ASSERT(STATE_REFS(cur) >= 1 && cur < (size_t)1 << 62);
-}
-
-bool pirn__state_try_ref(struct state *s)
-{
-    size_t cur = guess(s);
-
-    do {
-        if (STATE_REFS(cur) == 0)
-            return false;
-        /* mo: acquire pairs with [last]: what we do with the reference comes after what made the
-         * cell what it is. */
-    } while (!exchange(s, &cur, cur + STATE_REF(1), memory_order_acquire));
-    return true;
 }
 
 enum wake_act pirn__state_wake_by_val(struct state *s)
@@ -287,8 +275,7 @@ void pirn__state_cancel_queued(struct state *s)
 enum join_drop_act pirn__state_drop_join(struct state *s)
 {
     enum join_drop_act act;
-    /* T9: the handle of a task that nothing has happened to yet. A wrong guess costs one retry. */
-    size_t next, cur = STATE_INITIAL;
+    size_t next, cur = guess(s);
 
     do {
         ASSERT(cur & STATE_JOIN_INTEREST);

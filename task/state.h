@@ -61,8 +61,10 @@ enum run_act {
     RUN_FREE,   /* as RUN_SKIP, and it was the last reference: free the cell */
 };
 
-/* T1. The caller gives up the notification and, unless it gets RUNNING, its reference. */
-enum run_act pirn__state_to_running(struct state *s);
+/* T1. The caller gives up the notification and, unless it gets RUNNING, its reference. *@word
+ * receives what the word is now: the next transition's guess, which spares it a load of a word that
+ * was just exchanged. A guess is confirmed by the exchange it is for; a wrong one costs a retry. */
+enum run_act pirn__state_to_running(struct state *s, size_t *word);
 
 enum idle_act {
     IDLE_DONE,      /* RUNNING and the runner's reference are gone; never touch the cell again */
@@ -73,8 +75,8 @@ enum idle_act {
 };
 
 /* T2, after a poll that returned pending. @self_woken: the poll woke its own task, which is not
- * yet in the word. */
-enum idle_act pirn__state_to_idle(struct state *s, bool self_woken);
+ * yet in the word. @word: T1's. */
+enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word);
 
 enum complete_act {
     COMPLETE_DONE,     /* T3 and T4 done; never touch the cell again */
@@ -82,8 +84,9 @@ enum complete_act {
     COMPLETE_UNJOINED, /* no write: nobody will take the output; drop it, then to_complete_unjoined */
 };
 
-/* T3, with T4 for @refs references when there is no waker to wake. The result is stored. */
-enum complete_act pirn__state_to_complete(struct state *s, size_t refs);
+/* T3, with T4 for @refs references when there is no waker to wake. The result is stored. @word: a
+ * guess, T1's or a snapshot. */
+enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word);
 
 /* T3 and T4 without a join handle. Return: true: the last references; free the cell (and then
  * the word may still say RUNNING: nobody is left to read it). */
@@ -92,12 +95,8 @@ bool pirn__state_to_complete_unjoined(struct state *s, size_t refs);
 /* T4, and T15 for one or more. Return: true: these were the last; free the cell. */
 bool pirn__state_ref_dec(struct state *s, size_t refs);
 
-/* One more reference, by a holder of one. */
+/* One more reference, by a holder of one, or by who keeps the list from giving its up. */
 void pirn__state_ref_inc(struct state *s);
-
-/* One more reference, by somebody who holds none but knows that the memory is still a cell: a walker
- * in its read section. False: the last one is gone. */
-bool pirn__state_try_ref(struct state *s);
 
 enum waker_drop_act {
     WAKER_DROP_DONE,

@@ -4,6 +4,7 @@
 #define PIRN_TASK_WAKER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <pirn/task.h>
 
@@ -17,6 +18,9 @@ void pirn__waker_clone(struct header *h);
 void pirn__waker_wake(struct task_waker w); /* consumes */
 void pirn__waker_wake_by_ref(struct header *h);
 void pirn__waker_drop(struct task_waker w); /* consumes */
+
+/* As `size` of a waker's vt: one of pirn's own, which neither faults nor runs code of the caller's. */
+#define WAKER_VT_OWN SIZE_MAX
 
 /* Cancels: the abort of join and abort handles, and their reference stays. */
 void pirn__waker_abort(struct header *h);

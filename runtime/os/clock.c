@@ -15,6 +15,14 @@ pirn_time pirn__clock_now(void)
     return (pirn_time)ts.tv_sec * PIRN_SEC + ts.tv_nsec;
 }
 
+pirn_time pirn__clock_coarse(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (pirn_time)ts.tv_sec * PIRN_SEC + ts.tv_nsec;
+}
+
 pirn_time pirn_now(void)
 {
     struct pirn_cx *cx = pirn__scope.cx;

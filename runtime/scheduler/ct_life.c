@@ -35,7 +35,7 @@ int pirn__ct_new(struct pirn_handle *base, struct current_thread **out)
     pirn__inject_init(&ct->inject);
     pirn__owned_init(&ct->owned);
     pirn__waiters_init(&ct->waiters);
-    lock_init(&ct->shared.lock);
+    spin_init(&ct->shared.lock);
     pirn__cache_init(&ct->shared.cells, &ct->base.sched.alloc);
     core = &ct->core;
     core->ct = ct;
@@ -55,9 +55,10 @@ void pirn__ct_release(struct current_thread *ct)
 {
     uint64_t out;
 
-    lock_take(&ct->shared.lock);
-    ct->shared.closed = true;
-    lock_give(&ct->shared.lock);
+    spin_take(&ct->shared.lock);
+    /* mo: relaxed. The lock orders it before the cache's end. */
+    atomic_store_explicit(&ct->shared.closed, true, memory_order_relaxed);
+    spin_give(&ct->shared.lock);
     /* Every cell that is still out holds the handle from now on. Some may come back while we count:
      * the bias keeps the handle until the sum is right.
      * mo: relaxed. We hold a reference. */
@@ -75,7 +76,6 @@ void pirn__handle_free(struct pirn_handle *h)
 
     pirn__cache_fini(&ct->core.cells);
     pirn__cache_fini(&ct->shared.cells);
-    lock_fini(&ct->shared.lock);
     pirn__waiters_fini(&ct->waiters);
     pirn__driver_fini(&ct->driver);
     if (h->name != NULL)

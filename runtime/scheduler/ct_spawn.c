@@ -26,9 +26,9 @@ uint64_t pirn__ct_new_id(struct current_thread *ct)
 
     if (ct_is_here(ct))
         return take_id(ct, &ct->core.next_id, &ct->core.last_id);
-    lock_take(&sh->lock);
+    spin_take(&sh->lock);
     id = take_id(ct, &sh->next_id, &sh->last_id);
-    lock_give(&sh->lock);
+    spin_give(&sh->lock);
     return id;
 }
 
@@ -61,59 +61,70 @@ static void free_large(struct current_thread *ct, struct header *h)
     pirn_handle_unref(&ct->base);
 }
 
-static struct header *take_as_driver(struct current_thread *ct, const struct cell_layout *l,
-                                     uint64_t *id)
+static struct header *take_as_driver(struct current_thread *ct, const struct cell_layout *l)
 {
-    struct core *core = &ct->core;
+    struct cell_cache *cells = &ct->core.cells;
     unsigned class = pirn__cache_class(l->bytes);
-    struct header *h = pirn__cache_take(&core->cells, class, l->bytes);
+    struct header *h = pirn__cache_take(cells, class, l->bytes);
     struct slab *s;
 
-    if (UNLIKELY(h == NULL)) {
-        s = pirn__cache_new_slab(&ct->base.sched.alloc);
-        if (s == NULL)
-            return NULL;
-        pirn__cache_add(&core->cells, s, class);
-        h = pirn__cache_take(&core->cells, class, l->bytes);
+    if (LIKELY(h != NULL))
+        return h;
+    s = pirn__cache_new_slab(&ct->base.sched.alloc);
+    if (s == NULL)
+        return NULL;
+    pirn__cache_add(cells, s, class);
+    return pirn__cache_take(cells, class, l->bytes);
+}
+
+/* From the shared cache, and an id with it. NULL: no room, or (*@closed) no cache any more. */
+static struct header *take_locked(struct ct_shared *sh, struct slab *fresh, unsigned class,
+                                  size_t bytes, uint64_t *id, bool *closed)
+{
+    struct current_thread *ct = container_of(sh, struct current_thread, shared);
+    struct header *h = NULL;
+
+    spin_take(&sh->lock);
+    *closed = pirn__ct_is_closed(ct);
+    if (!*closed) {
+        if (fresh != NULL)
+            pirn__cache_add(&sh->cells, fresh, class);
+        h = pirn__cache_take(&sh->cells, class, bytes);
     }
-    *id = take_id(ct, &core->next_id, &core->last_id);
+    if (h != NULL) {
+        *id = take_id(ct, &sh->next_id, &sh->last_id);
+        stat_add(&sh->spawned, 1);
+    }
+    spin_give(&sh->lock);
     return h;
 }
 
 static struct header *take_shared(struct current_thread *ct, const struct cell_layout *l,
                                   uint64_t *id)
 {
-    struct ct_shared *sh = &ct->shared;
     unsigned class = pirn__cache_class(l->bytes);
-    struct header *h = NULL;
-    struct slab *s;
     bool closed;
+    struct header *h = take_locked(&ct->shared, NULL, class, l->bytes, id, &closed);
+    struct slab *s;
 
-    lock_take(&sh->lock);
-    *id = take_id(ct, &sh->next_id, &sh->last_id);
-    closed = sh->closed;
-    if (!closed)
-        h = pirn__cache_take(&sh->cells, class, l->bytes);
-    lock_give(&sh->lock);
-    if (LIKELY(h != NULL))
+    if (LIKELY(h != NULL) || closed)
         return h;
-    if (closed)
-        return take_large(ct, l);
     /* The allocator is the caller's: not under the lock. */
     s = pirn__cache_new_slab(&ct->base.sched.alloc);
     if (s == NULL)
         return NULL;
-    lock_take(&sh->lock);
-    closed = sh->closed;
-    if (!closed) {
-        pirn__cache_add(&sh->cells, s, class);
-        h = pirn__cache_take(&sh->cells, class, l->bytes);
-    }
-    lock_give(&sh->lock);
-    if (!closed)
-        return h;
-    pirn__cache_free_slab(&ct->base.sched.alloc, s);
-    return take_large(ct, l);
+    h = take_locked(&ct->shared, s, class, l->bytes, id, &closed);
+    if (closed)
+        pirn__cache_free_slab(&ct->base.sched.alloc, s);
+    return h;
+}
+
+/* One more, on a thread that has no counter of its own. */
+static void count_stray_spawn(struct current_thread *ct)
+{
+    spin_take(&ct->shared.lock);
+    stat_add(&ct->shared.spawned, 1);
+    spin_give(&ct->shared.lock);
 }
 
 struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d, const void *site,
@@ -121,26 +132,28 @@ struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d,
 {
     bool here = ct_is_here(ct);
     struct cell_layout l;
-    struct header *h;
+    struct header *h = NULL;
     uint64_t id = 0, tick;
 
     pirn__task_layout(d, &l);
-    if (UNLIKELY(l.header_offset != 0 || l.bytes > CELL_BYTES_MAX)) {
-        h = take_large(ct, &l);
-        id = pirn__ct_new_id(ct);
-    } else {
-        h = here ? take_as_driver(ct, &l, &id) : take_shared(ct, &l, &id);
+    if (LIKELY(l.header_offset == 0 && l.bytes <= CELL_BYTES_MAX)) {
+        h = here ? take_as_driver(ct, &l) : take_shared(ct, &l, &id);
+        if (h == NULL && (here || !pirn__ct_is_closed(ct)))
+            return NULL;
     }
-    if (UNLIKELY(h == NULL))
-        return NULL;
-    tick = here ? ct->core.poller.tick
-                : (uint64_t)(pirn__clock_now() - ct->base.started_at) >> CELL_TICK_SHIFT;
-    pirn__task_init(h, d, &ct->base.sched, id, site, tick, joined);
+    if (UNLIKELY(h == NULL)) {
+        h = take_large(ct, &l);
+        if (h == NULL)
+            return NULL;
+        if (!here)
+            count_stray_spawn(ct);
+    }
     if (here)
         stat_add(&ct->core.spawned, 1);
-    else
-        /* mo: relaxed, a statistic. */
-        (void)atomic_fetch_add_explicit(&ct->shared.spawned, 1, memory_order_relaxed);
+    if (id == 0)
+        id = pirn__ct_new_id(ct);
+    tick = here ? ct->core.poller.tick : pirn__handle_tick(&ct->base, pirn__clock_coarse());
+    pirn__task_init(h, d, &ct->base.sched, id, site, tick, joined);
     return h;
 }
 
@@ -185,8 +198,6 @@ void pirn__ct_submit(struct current_thread *ct, struct unowned_task t)
         refuse(ct, n);
         return;
     }
-    /* mo: relaxed, a statistic. */
-    (void)atomic_fetch_add_explicit(&ct->base.stray.remote_schedules, 1, memory_order_relaxed);
     pirn__driver_unpark(&ct->driver);
 }
 
@@ -200,9 +211,13 @@ void pirn__ct_reuse(void *user, struct header *h)
         return;
     }
     cells = pirn__cache_of(h);
-    if (LIKELY(cells == &ct->core.cells && ct_is_here(ct))) {
-        struct slab *s = pirn__cache_give(cells, h);
+    if (LIKELY(ct_is_here(ct))) {
+        struct slab *s = NULL;
 
+        if (LIKELY(cells == &ct->core.cells))
+            s = pirn__cache_give(cells, h);
+        else
+            pirn__cache_batch(&ct->core.foreign, h);
         if (UNLIKELY(s != NULL))
             pirn__cache_free_slab(&ct->base.sched.alloc, s);
     } else if (!pirn__cache_give_remote(cells, h)) {

@@ -39,8 +39,6 @@ static void op_schedule(struct sched *s, struct notified n)
             pirn__harness_free(n.cell);
         return;
     }
-    /* mo: relaxed, a statistic. */
-    (void)atomic_fetch_add_explicit(&ct->base.stray.remote_schedules, 1, memory_order_relaxed);
     pirn__driver_unpark(&ct->driver);
 }
 
@@ -133,6 +131,7 @@ void pirn__ct_put_core(struct core *core)
     bool used;
 
     core->root = NULL;
+    pirn__ct_give_back(core);
     /* mo: relaxed: looked at again below. */
     used = atomic_load_explicit(&ct->fd_used, memory_order_relaxed);
     if (used) {
@@ -165,6 +164,15 @@ void pirn__ct_use_fd(struct current_thread *ct)
 
 /* ---- turns ---------------------------------------------------------------------------------------- */
 
+/* Everything from the inject queue, behind what was pulled before. */
+static void take_injected(struct core *core)
+{
+    uint64_t n = pirn__inject_take_all(&core->ct->inject, &core->pulled);
+
+    if (n != 0)
+        stat_add(&core->remote_schedules, n);
+}
+
 struct header *pirn__ct_next_task(struct core *core)
 {
     struct current_thread *ct = core->ct;
@@ -172,7 +180,7 @@ struct header *pirn__ct_next_task(struct core *core)
 
     if (UNLIKELY(--core->until_global == 0)) {
         core->until_global = ct->base.global_queue_interval;
-        pirn__inject_take_all(&ct->inject, &core->pulled);
+        take_injected(core);
         h = task_list_pop(&core->pulled);
         return h != NULL ? h : task_list_pop(&core->local);
     }
@@ -180,15 +188,14 @@ struct header *pirn__ct_next_task(struct core *core)
     if (LIKELY(h != NULL))
         return h;
     if (core->pulled.head == NULL)
-        pirn__inject_take_all(&ct->inject, &core->pulled);
+        take_injected(core);
     return task_list_pop(&core->pulled);
 }
 
 static void update_clock(struct core *core)
 {
     core->clock_tick = core->tick;
-    core->poller.tick =
-        (uint64_t)(pirn__clock_now() - core->ct->base.started_at) >> CELL_TICK_SHIFT;
+    core->poller.tick = pirn__handle_tick(&core->ct->base, pirn__clock_now());
 }
 
 /* Tasks that were never polled, or never waited, are in queues only: link them for a walker. */
@@ -203,7 +210,7 @@ static COLD void serve_walkers(struct core *core, uint32_t asked)
 {
     struct current_thread *ct = core->ct;
 
-    pirn__inject_take_all(&ct->inject, &core->pulled);
+    take_injected(core);
     link_list(ct, &core->local);
     link_list(ct, &core->pulled);
     link_list(ct, &core->deferred);
@@ -224,6 +231,12 @@ void pirn__ct_serve_walkers(struct core *core)
         serve_walkers(core, asked);
 }
 
+void pirn__ct_give_back(struct core *core)
+{
+    if (core->foreign.first != NULL)
+        pirn__cache_give_batch(&core->ct->shared.cells, &core->foreign);
+}
+
 void pirn__ct_maintain(struct core *core)
 {
     /* The clock costs as much as a poll: no more often than the driver is looked at. */
@@ -231,6 +244,7 @@ void pirn__ct_maintain(struct core *core)
         update_clock(core);
     pirn__ct_serve_walkers(core);
     pirn__task_list_append(&core->local, &core->deferred);
+    pirn__ct_give_back(core);
 }
 
 bool pirn__ct_has_work(struct core *core)

@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 #include "runtime/driver/driver.h"
-#include "runtime/os/lock.h"
 #include "runtime/scheduler/context.h"
 #include "runtime/scheduler/handle.h"
 #include "runtime/scheduler/inject.h"
 #include "runtime/scheduler/waiter.h"
+#include "task/base/spin.h"
 #include "task/cache.h"
 #include "task/cx.h"
 #include "task/fault.h"
@@ -41,7 +41,8 @@ struct core {
     pirn_time until;           /* of a turn */
     struct recovery recovery;
     struct cell_cache cells;
-    _Atomic(uint64_t) spawned, parks; /* written by who has the core; read for metrics */
+    struct cell_batch foreign; /* freed cells of the shared cache, on their way back */
+    _Atomic(uint64_t) spawned, parks, remote_schedules; /* written by who has the core; read for metrics */
     struct poller poller;
 };
 
@@ -53,9 +54,9 @@ enum ct_stop {
 
 /* What threads that do not drive spawn with. guard: lock */
 struct ct_shared {
-    struct lock lock;
+    struct spin lock;
     struct cell_cache cells;
-    bool closed; /* the runtime is freed: cells come one by one, each with a handle reference */
+    atomic_bool closed; /* the runtime is freed: cells come one by one, each with a handle reference */
     uint64_t next_id, last_id;
     _Atomic(uint64_t) spawned; /* written under the lock; read for metrics */
 };
@@ -116,6 +117,13 @@ static inline bool ct_is_here(const struct current_thread *ct)
     return pirn__context.core == &ct->core;
 }
 
+/* Whether the shared cache is gone: pirn__ct_release(). */
+static inline bool pirn__ct_is_closed(const struct current_thread *ct)
+{
+    /* mo: relaxed. Once set it stays; who found the cache closed under its lock sees it. */
+    return atomic_load_explicit(&ct->shared.closed, memory_order_relaxed);
+}
+
 /* Return: NULL: somebody else drives. */
 struct core *pirn__ct_take_core(struct current_thread *ct);
 void pirn__ct_put_core(struct core *core);
@@ -129,6 +137,8 @@ struct header *pirn__ct_next_task(struct core *core);
 void pirn__ct_maintain(struct core *core);
 /* Links, for a walker that asked, the tasks that are in queues only. */
 void pirn__ct_serve_walkers(struct core *core);
+/* Freed cells of the shared cache go back to it. */
+void pirn__ct_give_back(struct core *core);
 /* Sleeps unless there is work. */
 void pirn__ct_park(struct core *core);
 /* Closes every container, then drains them. The core is its owner's still, and dead. */

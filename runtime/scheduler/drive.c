@@ -107,7 +107,7 @@ static enum end run_turn(struct core *core)
             pirn__harness_run((struct local_notified){h}, &core->poller);
         }
         pirn__ct_maintain(core);
-        pirn__inject_take_all(&ct->inject, &core->pulled);
+        (void)pirn__inject_take_all(&ct->inject, &core->pulled);
         /* mo: relaxed, both: our own counters. */
         core->pass = atomic_load_explicit(&core->local.len, memory_order_relaxed) +
                      atomic_load_explicit(&core->pulled.len, memory_order_relaxed);

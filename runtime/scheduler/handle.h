@@ -8,12 +8,13 @@
 
 #include <pirn/runtime.h>
 
+#include "task/cell.h"
 #include "task/sched.h"
 
 /* Counters of what happens on threads that have no poller of their own.
  * mo: all relaxed, statistics. */
 struct stray_stats {
-    _Atomic(uint64_t) finished, faults, contained, forgotten, remote_schedules;
+    _Atomic(uint64_t) finished, faults, contained, forgotten;
 };
 
 struct pirn_handle {
@@ -33,6 +34,12 @@ struct pirn_handle {
 
 /* Frees the handle's memory when the last reference goes. */
 void pirn__handle_free(struct pirn_handle *h);
+
+/* A time in ticks, as cells have it; 0 before the start. */
+static inline uint64_t pirn__handle_tick(const struct pirn_handle *h, pirn_time t)
+{
+    return t > h->started_at ? (uint64_t)(t - h->started_at) >> CELL_TICK_SHIFT : 0;
+}
 
 /* Makes a hook's struct of what was copied from a cell. */
 void pirn__handle_info(const struct pirn_handle *h, const struct task_facts *f,

@@ -38,13 +38,13 @@ bool pirn__inject_is_empty(const struct inject *q)
     return head == NULL || head == CLOSED;
 }
 
-static void append_reversed(struct header *newest, struct task_list *to)
+static uint64_t append_reversed(struct header *newest, struct task_list *to)
 {
     struct header *h = newest, *after = NULL, *next;
     uint64_t count = 0;
 
     if (h == NULL)
-        return;
+        return 0;
     for (; h != NULL; h = next, count++) {
         next = h->queue_next;
         PREFETCH(next);
@@ -57,9 +57,10 @@ static void append_reversed(struct header *newest, struct task_list *to)
         to->tail->queue_next = after;
     to->tail = newest;
     task_list_count(to, count);
+    return count;
 }
 
-void pirn__inject_take_all(struct inject *q, struct task_list *to)
+uint64_t pirn__inject_take_all(struct inject *q, struct task_list *to)
 {
     struct header *head;
 
@@ -67,11 +68,11 @@ void pirn__inject_take_all(struct inject *q, struct task_list *to)
     head = atomic_load_explicit(&q->head, memory_order_relaxed);
     do {
         if (head == NULL || head == CLOSED)
-            return;
+            return 0;
         /* mo: acquire pairs with [inject] in push. Failure relaxed: we retry. */
     } while (!atomic_compare_exchange_weak_explicit(&q->head, &head, NULL, memory_order_acquire,
                                                     memory_order_relaxed));
-    append_reversed(head, to);
+    return append_reversed(head, to);
 }
 
 void pirn__inject_close(struct inject *q, struct task_list *to)
@@ -80,7 +81,7 @@ void pirn__inject_close(struct inject *q, struct task_list *to)
     struct header *head = atomic_exchange_explicit(&q->head, CLOSED, memory_order_acquire);
 
     if (head != CLOSED)
-        append_reversed(head, to);
+        (void)append_reversed(head, to);
 }
 
 void pirn__task_list_append(struct task_list *to, struct task_list *from)

@@ -30,8 +30,8 @@ bool pirn__inject_push(struct inject *q, struct notified n);
 /* Sequentially consistent: after announcing sleep. */
 bool pirn__inject_is_empty(const struct inject *q);
 
-/* Appends everything to @to, oldest first. The owner of @to, one thread at a time. */
-void pirn__inject_take_all(struct inject *q, struct task_list *to);
+/* Appends everything to @to, oldest first. The owner of @to, one thread at a time. Return: how many. */
+uint64_t pirn__inject_take_all(struct inject *q, struct task_list *to);
 
 /* Every later push fails. What is in stays, for take_all. */
 void pirn__inject_close(struct inject *q, struct task_list *to);

@@ -288,7 +288,7 @@ static struct header *next_task(struct pirn_local_set *s)
 
     if (--s->until_remote == 0) {
         s->until_remote = REMOTE_INTERVAL;
-        pirn__inject_take_all(&s->inject, &s->pulled);
+        (void)pirn__inject_take_all(&s->inject, &s->pulled);
         h = task_list_pop(&s->pulled);
         if (h != NULL)
             return h;
@@ -297,7 +297,7 @@ static struct header *next_task(struct pirn_local_set *s)
     if (h != NULL)
         return h;
     if (s->pulled.head == NULL)
-        pirn__inject_take_all(&s->inject, &s->pulled);
+        (void)pirn__inject_take_all(&s->inject, &s->pulled);
     return task_list_pop(&s->pulled);
 }
 

@@ -7,6 +7,7 @@
 #include "task/base/scope.h"
 #include "task/fault.h"
 #include "task/harness.h"
+#include "task/waker.h"
 
 /* More than wakers can be: while it is in `refs`, those given up elsewhere cannot reach 0. */
 #define BIAS ((int64_t)1 << 32)
@@ -66,7 +67,7 @@ static void root_wake(void *data)
 }
 
 static const pirn_waker_vt root_waker_vt = {
-    sizeof(pirn_waker_vt), root_clone, root_wake, root_wake_by_ref, root_drop,
+    WAKER_VT_OWN, root_clone, root_wake, root_wake_by_ref, root_drop,
 };
 
 struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const pirn_task_desc *d,
