@@ -86,7 +86,7 @@ pirn_handle *pirn_runtime_handle(pirn_runtime *rt)
 
 pirn_handle *pirn_handle_current(void)
 {
-    return pirn__context.handle;
+    return context_handle();
 }
 
 /* ---- guards -------------------------------------------------------------------------------------- */
@@ -105,23 +105,21 @@ int pirn_handle_enter(pirn_handle *h, pirn_enter *guard)
 
     if (h == NULL || guard == NULL)
         return pirn__error(-EINVAL, "pirn_handle_enter: %s is NULL", h == NULL ? "h" : "guard");
-    *g = (struct guard){pirn__context.handle, pirn__context.guards, &pirn__context, 0};
-    pirn__context.handle = pirn_handle_ref(h);
-    pirn__context.guards = g;
+    *g = (struct guard){context_handle(), pirn__scope.guards, &pirn__context, 0};
+    pirn__scope.runtime = h;
+    pirn__scope.guards = g;
     return 0;
 }
 
 void pirn_enter_exit(pirn_enter *guard)
 {
     struct guard *g = (struct guard *)(void *)guard;
-    struct pirn_handle *h = pirn__context.handle;
 
-    if (g == NULL || g->thread != &pirn__context || pirn__context.guards != g)
+    if (g == NULL || g->thread != &pirn__context || pirn__scope.guards != g)
         CLIENT_BUG("pirn_enter_exit", "not the innermost guard of this thread");
-    pirn__context.handle = g->before;
-    pirn__context.guards = g->outer;
+    pirn__scope.runtime = g->before;
+    pirn__scope.guards = g->outer;
     g->thread = NULL;
-    pirn_handle_unref(h);
 }
 
 uint64_t pirn_random(void)

@@ -16,7 +16,7 @@
 pirn_handle *pirn__runtime_resolve(pirn_handle *h, const char *call)
 {
     if (h == NULL)
-        h = pirn__context.handle;
+        h = context_handle();
     if (UNLIKELY(h == NULL))
         (void)pirn__error(PIRN_ENORUNTIME, "%s: no handle given, and this thread is in no runtime",
                           call);
@@ -36,7 +36,8 @@ static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pir
 {
     struct current_thread *ct;
     struct header *cell;
-    int r = pirn__task_check(d);
+    struct cell_layout layout;
+    int r = pirn__task_prepare(d, &layout);
 
     if (UNLIKELY(r != 0))
         return r;
@@ -44,7 +45,7 @@ static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pir
     if (UNLIKELY(h == NULL))
         return PIRN_ENORUNTIME;
     ct = ct_of(h);
-    cell = pirn__ct_cell(ct, d, site, out != NULL);
+    cell = pirn__ct_cell(ct, d, &layout, site, out != NULL);
     if (UNLIKELY(cell == NULL))
         return pirn__error(-ENOMEM, "pirn_spawn: no memory for a task cell");
     fill_frame(cell, d, frame);
@@ -62,7 +63,8 @@ int pirn_spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_
 int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
 {
     struct header *cell;
-    int r = pirn__task_check(d);
+    struct cell_layout layout;
+    int r = pirn__task_prepare(d, &layout);
 
     if (r != 0)
         return r;
@@ -71,7 +73,7 @@ int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
     h = pirn__runtime_resolve(h, "pirn_spawn_begin");
     if (h == NULL)
         return PIRN_ENORUNTIME;
-    cell = pirn__ct_cell(ct_of(h), d, __builtin_return_address(0), true);
+    cell = pirn__ct_cell(ct_of(h), d, &layout, __builtin_return_address(0), true);
     if (cell == NULL)
         return pirn__error(-ENOMEM, "pirn_spawn_begin: no memory for a task cell");
     fill_frame(cell, d, NULL);
@@ -116,14 +118,11 @@ void pirn_spawn_cancel(void *frame)
 
 int pirn_spawn_local(const pirn_task_desc *d, const void *frame, pirn_join **out)
 {
-    struct current_thread *ct;
+    struct pirn_handle *h = context_handle();
 
     if (pirn__context.set != NULL)
         return pirn__local_spawn(pirn__context.set, d, frame, out, __builtin_return_address(0));
-    if (pirn__context.handle == NULL)
-        return pirn__error(PIRN_ENORUNTIME, "pirn_spawn_local: this thread is in no runtime");
-    ct = ct_of(pirn__context.handle);
-    if (ct->owner != &pirn__context)
+    if (h == NULL || ct_of(h)->owner != &pirn__context)
         return pirn__error(-EINVAL, "pirn_spawn_local: neither in a local set nor in a "
                                     "PIRN_RT_LOCAL runtime of this thread");
     return spawn(NULL, d, frame, out, __builtin_return_address(0));

@@ -55,10 +55,12 @@ static bool parker_sleep(struct parker *p, pirn_time deadline)
 
 int pirn_join_wait(pirn_join *j, pirn_time deadline, pirn_result *res, void *out)
 {
-    struct join_handle handle = {join_cell(j)};
+    struct join_handle handle = {j != NULL ? join_cell(j) : NULL};
     struct parker parker = {0};
     pirn_waker w = {&parker_vt, &parker};
 
+    if (j == NULL)
+        return pirn__error(-EINVAL, "pirn_join_wait: the handle is NULL");
     pirn__join_check(j, "pirn_join_wait");
     if (pirn__scope.busy != 0)
         return pirn__error(-EDEADLK, "pirn_join_wait: on a thread that runs tasks");
@@ -123,6 +125,8 @@ int pirn_poll_wait(int (*poll)(void *frame, pirn_cx *cx, void *out), void *frame
     pirn_waker w;
     int r;
 
+    if (poll == NULL)
+        return pirn__error(-EINVAL, "pirn_poll_wait: poll is NULL");
     if (pirn__scope.busy != 0)
         return pirn__error(-EDEADLK, "pirn_poll_wait: on a thread that runs tasks");
     p = malloc(sizeof *p);
@@ -133,7 +137,9 @@ int pirn_poll_wait(int (*poll)(void *frame, pirn_cx *cx, void *out), void *frame
     atomic_store_explicit(&p->parker.woken, 0, memory_order_relaxed);
     w = (pirn_waker){&shared_vt, p};
     while ((r = pirn_poll_with(&w, poll, frame, out)) == PIRN_PENDING) {
-        if (!parker_sleep(&p->parker, deadline)) {
+        /* Also one that wakes itself all the time comes to its deadline. */
+        if (!parker_sleep(&p->parker, deadline) ||
+            (deadline != PIRN_NEVER && pirn__clock_now() >= deadline)) {
             r = pirn__error(-ETIMEDOUT, "pirn_poll_wait: not done");
             break;
         }

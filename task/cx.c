@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "task/base/error.h"
 #include "task/base/scope.h"
 #include "task/waker.h"
 
@@ -125,9 +126,11 @@ int pirn_poll_with(const pirn_waker *w, int (*poll)(void *frame, pirn_cx *cx, vo
                    void *frame, void *out)
 {
     struct pirn_cx *outer = pirn__scope.cx;
-    struct pirn_cx cx = {.waker = *w, .budget = PIRN_UNLIMITED, .budget_full = PIRN_UNLIMITED};
+    struct pirn_cx cx = {.waker = w != NULL ? *w : (pirn_waker){NULL, NULL}, .budget = PIRN_UNLIMITED, .budget_full = PIRN_UNLIMITED};
     int r;
 
+    if (poll == NULL)
+        return pirn__error(-EINVAL, "pirn_poll_with: poll is NULL");
     if (outer != NULL) {
         cx.root = outer->root;
         cx.budget = outer->budget;

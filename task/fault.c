@@ -23,6 +23,8 @@ static bool contain(void (*fn)(void *arg), void *arg, unsigned busy)
     struct pirn_cx *volatile cx = pirn__scope.cx;
     volatile uint64_t id = pirn__scope.task_id;
     volatile unsigned was_busy = pirn__scope.busy;
+    void *volatile runtime = pirn__scope.runtime;
+    void *volatile guards = pirn__scope.guards;
     volatile bool whole = false;
 
     if (_setjmp(here.at) == 0) {
@@ -35,6 +37,8 @@ static bool contain(void (*fn)(void *arg), void *arg, unsigned busy)
     pirn__scope.cx = cx;
     pirn__scope.task_id = id;
     pirn__scope.busy = was_busy;
+    pirn__scope.runtime = runtime;
+    pirn__scope.guards = guards;
     return whole;
 }
 

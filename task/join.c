@@ -150,6 +150,29 @@ int pirn__join_take(struct join_handle j, pirn_result *res, void *out)
     return 0;
 }
 
+/* The task is complete: what it left is the handle's to drop. */
+static void drop_complete(struct header *h)
+{
+    const struct sched_ops *ops = h->sched->ops;
+    void *fd = fd_of(h);
+
+    if (UNLIKELY(h->owned.outcome == OUTCOME_ASIDE)) {
+        struct cell_aside *aside = h->end.aside;
+
+        fd = aside;
+        h->owned.outcome = aside->outcome;
+        h->end = aside->end;
+    }
+    if (h->owned.outcome == OUTCOME_DONE && h->end.code == 0) {
+        h->owned.outcome = OUTCOME_TAKEN;
+        pirn__harness_drop_output(h);
+    }
+    if (pirn__state_ref_dec_join(&h->state))
+        pirn__harness_free(h);
+    if (UNLIKELY(fd != NULL))
+        ops->join_fd_free(fd);
+}
+
 void pirn__join_drop(struct join_handle j)
 {
     struct header *h = j.cell;
@@ -158,7 +181,6 @@ void pirn__join_drop(struct join_handle j)
     const struct sched_ops *ops = h->sched->ops;
     void *fd = fd_of(h);
     pirn_waker w = {NULL, NULL};
-    bool last;
 
     w.vt = h->join_waker.vt;
     w.data = h->join_waker.data;
@@ -169,19 +191,8 @@ void pirn__join_drop(struct join_handle j)
         drop_words(&w);
         break;
     case JOIN_DROP_COMPLETE:
-        if (cell_outcome(h) == OUTCOME_DONE && cell_end(h)->code == 0) {
-            cell_set_outcome(h, OUTCOME_TAKEN);
-            pirn__harness_drop_output(h);
-        }
-        if (h->owned.outcome == OUTCOME_ASIDE) {
-            fd = h->end.aside;
-            h->owned.outcome = ((struct cell_aside *)fd)->outcome;
-            h->end = ((struct cell_aside *)fd)->end;
-        }
-        last = pirn__state_ref_dec_join(&h->state);
-        if (last)
-            pirn__harness_free(h);
-        break;
+        drop_complete(h);
+        return;
     }
     if (fd != NULL)
         ops->join_fd_free(fd);
@@ -192,9 +203,9 @@ void pirn__join_drop(struct join_handle j)
 
 void pirn__join_check(const pirn_join *j, const char *call)
 {
-    if (j == NULL)
+    if (UNLIKELY(j == NULL))
         CLIENT_BUG(call, "the handle is NULL");
-    if (!(pirn__state_peek(&join_cell(j)->state) & STATE_JOIN_INTEREST))
+    if (UNLIKELY(!(pirn__state_peek(&join_cell(j)->state) & STATE_JOIN_INTEREST)))
         CLIENT_BUG(call, "the handle was freed before");
 }
 
@@ -202,6 +213,8 @@ int pirn_join_poll(pirn_join *j, pirn_cx *cx, pirn_result *res, void *out)
 {
     struct join_handle handle = {join_cell(j)};
 
+    if (UNLIKELY(j == NULL))
+        return pirn__error(-EINVAL, "pirn_join_poll: the handle is NULL");
     pirn__join_check(j, "pirn_join_poll");
     if (!pirn__cx_take_unit(cx))
         return PIRN_PENDING;
@@ -214,6 +227,8 @@ int pirn_join_poll(pirn_join *j, pirn_cx *cx, pirn_result *res, void *out)
 
 int pirn_join_try(pirn_join *j, pirn_result *res, void *out)
 {
+    if (j == NULL)
+        return pirn__error(-EINVAL, "pirn_join_try: the handle is NULL");
     pirn__join_check(j, "pirn_join_try");
     if (!pirn_join_is_finished(j))
         return -EAGAIN;
@@ -233,7 +248,10 @@ void pirn_join_free(pirn_join *j)
     if (j == NULL)
         return;
     pirn__join_check(j, "pirn_join_free");
-    pirn__join_drop((struct join_handle){join_cell(j)});
+    if (LIKELY(pirn_join_is_finished(j)))
+        drop_complete(join_cell(j));
+    else
+        pirn__join_drop((struct join_handle){join_cell(j)});
 }
 
 bool pirn_join_is_finished(const pirn_join *j)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Moving a frame or an output: memcpy in a file of its own, which a model checker replaces. */
+/* Moving a frame or an output: memmove in a file of its own, which a model checker replaces. */
 #ifndef PIRN_TASK_MOVE_H
 #define PIRN_TASK_MOVE_H
 

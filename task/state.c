@@ -230,8 +230,9 @@ enum wake_act pirn__state_wake_by_ref(struct state *s)
             act = WAKE_SUBMIT;
         }
         /* mo: release pairs with [event] in to_running. When NOTIFIED was set already the exchange
-         * writes the same value: it is there for its release. */
-    } while (!exchange(s, &cur, next, memory_order_release));
+         * writes the same value: it is there for its release. Acquire pairs with [frame] in
+         * to_idle: the queue's link is the new Notified's to write. */
+    } while (!exchange(s, &cur, next, memory_order_acq_rel));
     return act;
 }
 
@@ -247,8 +248,9 @@ bool pirn__state_cancel(struct state *s)
         submit = !(cur & (STATE_RUNNING | STATE_NOTIFIED));
         if (submit)
             next += STATE_REF(1);
-        /* mo: release pairs with [event] in to_running and to_idle. */
-    } while (!exchange(s, &cur, next, memory_order_release));
+        /* mo: release pairs with [event] in to_running and to_idle. Acquire pairs with [frame] in
+         * to_idle: the queue's link is the new Notified's to write. */
+    } while (!exchange(s, &cur, next, memory_order_acq_rel));
     return submit;
 }
 

@@ -74,16 +74,17 @@ static COLD int check_slowly(const pirn_task_desc *d)
     return 0;
 }
 
+/* The descriptor nearly everybody has, seen in few comparisons: valid, and laid out plainly. */
+static bool is_plain(const pirn_task_desc *d)
+{
+    return LIKELY(d != NULL && d->size == sizeof *d && d->poll != NULL &&
+                  d->frame_size < 65536 && d->out_size <= SCRATCH_BYTES &&
+                  (d->frame_align | d->out_align | d->flags) == 0);
+}
+
 int pirn__task_check(const pirn_task_desc *d)
 {
-    /* The descriptor nearly everybody has, in few comparisons. */
-    if (LIKELY(d != NULL && d->size == sizeof *d && d->poll != NULL &&
-               (d->frame_size | d->out_size) < 65536 && d->frame_align <= CELL_ALIGN &&
-               d->out_align <= CELL_ALIGN &&
-               !((d->frame_align & (d->frame_align - 1)) | (d->out_align & (d->out_align - 1)) |
-                 d->flags)))
-        return 0;
-    return check_slowly(d);
+    return is_plain(d) ? 0 : check_slowly(d);
 }
 
 /* Whether outputs are polled into room of their own behind the frame. */
@@ -108,6 +109,22 @@ void pirn__task_layout(const pirn_task_desc *d, struct cell_layout *l)
             stage = align_up(d->frame_size, out_align) + d->out_size;
     }
     l->bytes = l->header_offset + CELL_STAGE + stage;
+}
+
+int pirn__task_prepare(const pirn_task_desc *d, struct cell_layout *l)
+{
+    int r;
+
+    if (is_plain(d)) {
+        l->bytes = CELL_STAGE + (d->frame_size > d->out_size ? d->frame_size : d->out_size);
+        l->align = CELL_ALIGN;
+        l->header_offset = 0;
+        return 0;
+    }
+    r = check_slowly(d);
+    if (r == 0)
+        pirn__task_layout(d, l);
+    return r;
 }
 
 void *pirn__task_output_room(struct header *h)

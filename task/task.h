@@ -24,6 +24,9 @@ int pirn__task_check(const pirn_task_desc *d);
 /* Of a descriptor that was checked. */
 void pirn__task_layout(const pirn_task_desc *d, struct cell_layout *l);
 
+/* Both at once. */
+int pirn__task_prepare(const pirn_task_desc *d, struct cell_layout *l);
+
 /* Fills the header of a fresh cell; the stage is the caller's to fill. The task has three
  * references if it is to be joined, else two; the caller has them all. */
 void pirn__task_init(struct header *h, const pirn_task_desc *d, struct sched *s, uint64_t id,

@@ -152,7 +152,7 @@ void pirn__waker_wake_contained(const pirn_waker *w, struct sched *s)
 
     if (copy.vt == &pirn__task_waker_vt)
         pirn__waker_wake((struct task_waker){copy.data});
-    else if (copy.vt->size == WAKER_VT_OWN)
+    else if (LIKELY(copy.vt->size == WAKER_VT_OWN))
         copy.vt->wake(copy.data);
     else if (!pirn__contain(wake_foreign, &copy))
         s->ops->contained(s);

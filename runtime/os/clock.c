@@ -27,9 +27,10 @@ pirn_time pirn_now(void)
 {
     struct pirn_cx *cx = pirn__scope.cx;
 
-    if (cx != NULL)
-        cx = cx->root;
-    if (cx == NULL || cx->ops == NULL) /* in no poll */
+    /* The poll that counts is the outermost; a poller between polls lists no operations. */
+    if (cx != NULL && cx->root != NULL)
+        cx = cx->root->ops != NULL ? cx->root : NULL;
+    if (cx == NULL)
         return pirn__clock_now();
     if (cx->now == 0)
         cx->now = pirn__clock_now();

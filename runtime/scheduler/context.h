@@ -5,17 +5,22 @@
 
 #include <pirn/runtime.h>
 
+#include "task/base/scope.h"
+
 struct core;
-struct guard;
 
 struct context {
-    struct pirn_handle *handle;   /* current runtime; NULL: none */
     struct core *core;            /* what this thread drives; NULL: nothing */
     struct pirn_local_set *set;   /* the local set being polled; NULL: none */
-    struct guard *guards;         /* pirn_handle_enter(), innermost first */
 };
 
 /* Only runtime/scheduler/ and the faces in runtime/ read it. */
 extern _Thread_local struct context pirn__context;
+
+/* The current runtime; NULL: none. */
+static inline struct pirn_handle *context_handle(void)
+{
+    return pirn__scope.runtime;
+}
 
 #endif

@@ -127,22 +127,20 @@ static void count_stray_spawn(struct current_thread *ct)
     spin_give(&ct->shared.lock);
 }
 
-struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d, const void *site,
-                             bool joined)
+struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d,
+                             const struct cell_layout *l, const void *site, bool joined)
 {
     bool here = ct_is_here(ct);
-    struct cell_layout l;
     struct header *h = NULL;
     uint64_t id = 0, tick;
 
-    pirn__task_layout(d, &l);
-    if (LIKELY(l.header_offset == 0 && l.bytes <= CELL_BYTES_MAX)) {
-        h = here ? take_as_driver(ct, &l) : take_shared(ct, &l, &id);
+    if (LIKELY(l->header_offset == 0 && l->bytes <= CELL_BYTES_MAX)) {
+        h = here ? take_as_driver(ct, l) : take_shared(ct, l, &id);
         if (h == NULL && (here || !pirn__ct_is_closed(ct)))
             return NULL;
     }
     if (UNLIKELY(h == NULL)) {
-        h = take_large(ct, &l);
+        h = take_large(ct, l);
         if (h == NULL)
             return NULL;
         if (!here)

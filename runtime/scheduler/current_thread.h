@@ -21,6 +21,7 @@
 #include "task/fault.h"
 #include "task/owned.h"
 
+struct cell_layout;
 struct root;
 
 /* guard, of everything here that is not atomic: who has taken the core. */
@@ -92,9 +93,9 @@ int pirn__ct_new(struct pirn_handle *base, struct current_thread **out);
 void pirn__ct_release(struct current_thread *ct);
 
 /* ---- spawn: runtime/scheduler/ct_spawn.c ---- */
-/* A cell with its header filled in, frame not; *@core as for submit. Return: NULL: no memory. */
-struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d, const void *site,
-                             bool joined);
+/* A cell with its header filled in, frame not. Return: NULL: no memory. */
+struct header *pirn__ct_cell(struct current_thread *ct, const pirn_task_desc *d,
+                             const struct cell_layout *l, const void *site, bool joined);
 /* A task id, for whoever spawns without a cell from here. */
 uint64_t pirn__ct_new_id(struct current_thread *ct);
 /* Starts it, or, if the runtime has stopped, cancels it here. Consumes both references. */

@@ -19,13 +19,15 @@ struct entry {
     struct recovery *recovery;
     uint64_t task_id;
     unsigned busy;
+    void *runtime, *guards;
 };
 
 static void enter(struct entry *e, struct current_thread *ct, struct core *core)
 {
     *e = (struct entry){pirn__context, pirn__scope.cx, pirn__scope.recovery, pirn__scope.task_id,
-                        pirn__scope.busy};
-    pirn__context.handle = &ct->base;
+                        pirn__scope.busy, pirn__scope.runtime, pirn__scope.guards};
+    pirn__scope.runtime = &ct->base;
+    pirn__scope.guards = NULL; /* those outside cannot end inside */
     pirn__context.core = core;
     pirn__context.set = NULL;
     pirn__scope.cx = core != NULL ? &core->poller.cx : NULL;
@@ -42,6 +44,8 @@ static void leave(const struct entry *e)
     pirn__scope.recovery = e->recovery;
     pirn__scope.task_id = e->task_id;
     pirn__scope.busy = e->busy;
+    pirn__scope.runtime = e->runtime;
+    pirn__scope.guards = e->guards;
 }
 
 enum end {
@@ -78,7 +82,8 @@ static enum end run_root(struct core *core)
             core->tick++;
             h = pirn__ct_next_task(core);
             if (h == NULL) {
-                pirn__ct_park(core);
+                if (!root->woken)
+                    pirn__ct_park(core);
                 break;
             }
             pirn__harness_run((struct local_notified){h}, &core->poller);
@@ -125,6 +130,9 @@ static enum end drive(struct core *core)
     if (_setjmp(core->recovery.at) != 0) {
         pirn__scope.cx = &core->poller.cx;
         pirn__scope.task_id = 0;
+        pirn__scope.runtime = &core->ct->base;
+        pirn__scope.guards = NULL;
+        pirn__context.set = NULL;
         if (core->in_root) {
             core->in_root = false;
             return END_FAULTED;

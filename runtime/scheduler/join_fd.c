@@ -137,6 +137,8 @@ int pirn_join_fd(pirn_join *j)
     bool complete;
     int err = 0;
 
+    if (j == NULL)
+        return pirn__error(-EINVAL, "pirn_join_fd: the handle is NULL");
     pirn__join_check(j, "pirn_join_fd");
     if (h->join_waker.vt == &pirn__join_fd_vt)
         return ((struct join_fd *)h->join_waker.data)->fd;

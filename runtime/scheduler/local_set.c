@@ -181,7 +181,7 @@ int pirn_local_set_new(pirn_handle *h, pirn_local_set **out)
     if (out == NULL)
         return pirn__error(-EINVAL, "pirn_local_set_new: out is NULL");
     if (h == NULL)
-        h = pirn__context.handle;
+        h = context_handle();
     if (h == NULL)
         return pirn__error(PIRN_ENORUNTIME, "pirn_local_set_new: no handle given, and this thread "
                                             "is in no runtime");
@@ -241,11 +241,10 @@ int pirn__local_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *fr
     struct cell_layout l;
     struct header *h;
     struct task_facts facts;
-    int r = pirn__task_check(d);
+    int r = pirn__task_prepare(d, &l);
 
     if (r != 0)
         return r;
-    pirn__task_layout(d, &l);
     h = take_cell(s, &l);
     if (h == NULL)
         return pirn__error(-ENOMEM, "pirn_spawn_local: no memory for a task cell");

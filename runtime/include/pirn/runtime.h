@@ -187,7 +187,8 @@ typedef struct pirn_enter {
 /**
  * pirn_handle_enter() - make @h this thread's current runtime until pirn_enter_exit()
  *
- * Runs nothing. Guards end in reverse order, on their thread; else: message, abort.
+ * Runs nothing. @h is borrowed until then. Guards end in reverse order, on their thread, each inside
+ * the task or callback that began it; else: message, abort. A fault in between ends them too.
  * Return: 0; -EINVAL for NULL. (tokio: Handle::enter)
  */
 PIRN_API PIRN_MUST_USE int pirn_handle_enter(pirn_handle *h, pirn_enter *guard);

@@ -48,7 +48,7 @@ static inline int pirn_result_status(const pirn_result *r)
  * waker of the last poll is the one woken. Not an op: nothing is lost if the frame ends half-way;
  * the handle stays.
  *
- * Return: 0; PIRN_PENDING; -EINVAL if the result was taken before. (tokio: JoinHandle::poll)
+ * Return: 0; PIRN_PENDING; -EINVAL if the result was taken before, or @j is NULL. (tokio: JoinHandle::poll)
  */
 PIRN_API PIRN_MUST_USE int pirn_join_poll(pirn_join *j, pirn_cx *cx, pirn_result *res, void *out);
 

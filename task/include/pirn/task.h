@@ -285,13 +285,13 @@ PIRN_API PIRN_MUST_USE int pirn_cx_fault(pirn_cx *cx, int code, const char *fmt,
 
 /**
  * pirn_poll_with() - one poll, under a waker of your own: for executors
- * @w:     borrowed; the poll clones it if it waits
+ * @w:     borrowed; the poll clones it if it waits. NULL: the empty one
  * @poll:  called once with @frame, a context, and @out
  *
  * Threads: any. There is no task: pirn_task_id() is 0, operations left pending are the caller's to
  * drop. The budget is the surrounding poll's, outside of one there is no limit.
  *
- * Return: what @poll returned.
+ * Return: what @poll returned; -EINVAL for a NULL @poll.
  */
 PIRN_API PIRN_MUST_USE int pirn_poll_with(const pirn_waker *w,
                                           int (*poll)(void *frame, pirn_cx *cx, void *out),
@@ -304,8 +304,8 @@ PIRN_API PIRN_MUST_USE int pirn_poll_with(const pirn_waker *w,
  * Threads: any that does not run tasks; no runtime is needed. Operations left pending are the
  * caller's to drop.
  *
- * Return: what the last call of @poll returned; -ETIMEDOUT; -EDEADLK on a thread that runs tasks
- * (polled not once); -ENOMEM (likewise).
+ * Return: what the last call of @poll returned; -ETIMEDOUT; -EDEADLK on a thread that runs tasks,
+ * -ENOMEM, -EINVAL for a NULL @poll (all three: polled not once).
  */
 PIRN_API PIRN_MUST_USE int pirn_poll_wait(int (*poll)(void *frame, pirn_cx *cx, void *out),
                                           void *frame, pirn_time deadline, void *out);
