@@ -103,16 +103,21 @@ static void call_drop(void *arg)
 }
 
 /* Contained, and under the task's id. Return: false: it faulted. */
-static bool drop_contained(struct sched *s, uint64_t id, void (*drop)(void *), void *object)
+static bool drop_contained(uint64_t id, void (*drop)(void *), void *object)
 {
     struct drop_call c = {drop, object};
     uint64_t was = scope_swap_id(id);
     bool whole = pirn__contain_busy(call_drop, &c);
 
     (void)scope_swap_id(was);
-    if (UNLIKELY(!whole))
-        s->ops->contained(s);
     return whole;
+}
+
+/* The same for what may fault without consequence: counted. */
+static void drop_counted(struct sched *s, uint64_t id, void (*drop)(void *), void *object)
+{
+    if (!drop_contained(id, drop, object))
+        s->ops->contained(s);
 }
 
 void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s)
@@ -128,7 +133,7 @@ void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s)
 void pirn__harness_drop_output(struct header *h)
 {
     if (h->desc->out_drop != NULL && h->desc->out_size != 0)
-        (void)drop_contained(h->sched, h->id, h->desc->out_drop, cell_stage(h));
+        drop_counted(h->sched, h->id, h->desc->out_drop, cell_stage(h));
 }
 
 static bool has_output(const struct header *h)
@@ -195,7 +200,7 @@ static COLD void complete_faulted(struct header *h, struct poller *p, bool owned
     pirn__harness_facts(h, &facts);
     h->sched->ops->faulted(h->sched, &facts, pirn__fault_code(), pirn__fault_text());
     if (output && h->desc->out_drop != NULL)
-        (void)drop_contained(h->sched, h->id, h->desc->out_drop, output_room(h, p));
+        drop_counted(h->sched, h->id, h->desc->out_drop, output_room(h, p));
     complete(h, p, owned_given, pirn__state_peek(&h->state));
 }
 
@@ -206,7 +211,7 @@ static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
 
     pirn__harness_drop_ops(&h->end.ops, h->sched);
     if (h->desc->drop != NULL)
-        whole = drop_contained(h->sched, h->id, h->desc->drop, cell_stage(h));
+        whole = drop_contained(h->id, h->desc->drop, cell_stage(h));
     if (!whole) {
         complete_faulted(h, p, owned_given, false);
         return;
@@ -231,7 +236,7 @@ static COLD void finish_faulted(struct header *h, struct poller *p)
     pirn__op_rehead(&ops);
     pirn__harness_drop_ops(&ops, s);
     if (h->desc->drop != NULL)
-        (void)drop_contained(s, h->id, h->desc->drop, cell_stage(h));
+        drop_counted(s, h->id, h->desc->drop, cell_stage(h));
     complete(h, p, false, pirn__state_peek(&h->state));
 }
 
