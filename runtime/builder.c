@@ -100,8 +100,7 @@ static int read_name(const char *name, struct pirn_handle *h)
     if (strspn(name, " \t\r\n\v\f") == n)
         return pirn__error(-EINVAL, "pirn_runtime_opts.name: blank");
     if (n > NAME_MAX_BYTES)
-        return pirn__error(-EINVAL, "pirn_runtime_opts.name: longer than %d bytes",
-                           NAME_MAX_BYTES);
+        return pirn__error(-EINVAL, "pirn_runtime_opts.name: longer than %d bytes", NAME_MAX_BYTES);
     copy = h->sched.alloc.alloc(h->sched.alloc.user, n + 1, 1);
     if (copy == NULL)
         return pirn__error(-ENOMEM, "pirn_runtime_new: no memory");
@@ -140,8 +139,10 @@ static int check_values(const pirn_runtime_opts *o)
     if (o->flavor != PIRN_CURRENT_THREAD)
         return pirn__error(-EINVAL, "pirn_runtime_opts.flavor: %d", (int)o->flavor);
     if (o->worker_threads > 1)
-        return pirn__error(-EINVAL, "pirn_runtime_opts.worker_threads: %u, a current-thread "
-                                    "runtime has one", o->worker_threads);
+        return pirn__error(-EINVAL,
+                           "pirn_runtime_opts.worker_threads: %u, a current-thread "
+                           "runtime has one",
+                           o->worker_threads);
     if (o->flags & ~(uint32_t)PIRN_RT_LOCAL)
         return pirn__error(-EINVAL, "pirn_runtime_opts.flags: unknown bits 0x%x",
                            o->flags & ~(uint32_t)PIRN_RT_LOCAL);

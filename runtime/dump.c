@@ -113,7 +113,8 @@ static int see_line(void *user, const struct task_facts *f, bool running)
     pirn__handle_info(d->h, f, &t);
     d->lines++;
     if (t.spawn_site == NULL) /* known from the poller's slot alone: its first poll */
-        return print(d, "task %" PRIu64 " \"%.200s\" running state=0x%" PRIx64 " polls=1 worker=%u\n",
+        return print(d,
+                     "task %" PRIu64 " \"%.200s\" running state=0x%" PRIx64 " polls=1 worker=%u\n",
                      t.id, t.name, t.state, t.worker);
     return print(d,
                  "task %" PRIu64 " \"%.200s\" %s state=0x%" PRIx64 " polls=%u age=%.3fs "
@@ -142,14 +143,17 @@ int pirn_runtime_dump(pirn_handle *h, int fd)
     d->fd = fd;
     d->now = pirn__clock_now();
     d->lines = d->used = 0;
-    r = print(d, "runtime \"%s\" current_thread tasks_alive=%" PRIu64 " spawned=%" PRIu64
-              " polls=%" PRIu64 "\n", h->name != NULL ? h->name : "", m.tasks_alive,
-              m.tasks_spawned, m.polls);
+    r = print(d,
+              "runtime \"%s\" current_thread tasks_alive=%" PRIu64 " spawned=%" PRIu64
+              " polls=%" PRIu64 "\n",
+              h->name != NULL ? h->name : "", m.tasks_alive, m.tasks_spawned, m.polls);
     if (r == 0)
         r = pirn__walk(ct_of(h), see_line, d, &complete);
     if (r == 0 && !complete)
-        r = print(d, "more tasks are queued behind a poll that has run for over 100 ms: about %"
-                  PRIu64 "\n", m.tasks_alive > d->lines ? m.tasks_alive - d->lines : 0);
+        r = print(d,
+                  "more tasks are queued behind a poll that has run for over 100 ms: about %" PRIu64
+                  "\n",
+                  m.tasks_alive > d->lines ? m.tasks_alive - d->lines : 0);
     if (r == 0)
         r = print(d, "end: %" PRIu64 " tasks listed\n", d->lines);
     if (r == 0)

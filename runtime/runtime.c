@@ -68,9 +68,8 @@ int pirn_run(const pirn_runtime_opts *o, const pirn_task_desc *d, void *frame, p
              void *out)
 {
     pirn_runtime *rt;
-    int r = pirn__scope.busy != 0
-                ? pirn__error(-EDEADLK, "pirn_run: inside a task")
-                : pirn_runtime_new(o, &rt);
+    int r = pirn__scope.busy != 0 ? pirn__error(-EDEADLK, "pirn_run: inside a task")
+                                  : pirn_runtime_new(o, &rt);
 
     if (r != 0)
         return r;

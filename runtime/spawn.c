@@ -180,6 +180,5 @@ int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*fn)(void *arg), void *ar
     if (flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED)
         return pirn__error(-EINVAL, "pirn_spawn_fn: unknown flags 0x%x",
                            flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED);
-    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out,
-                 __builtin_return_address(0));
+    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out, __builtin_return_address(0));
 }

@@ -6,6 +6,7 @@
 #include "runtime/os/clock.h"
 #include "runtime/os/futex.h"
 #include "task/base/error.h"
+#include "task/base/ref.h"
 #include "task/base/scope.h"
 #include "task/cell.h"
 #include "task/join.h"
@@ -77,13 +78,12 @@ int pirn_join_wait(pirn_join *j, pirn_time deadline, pirn_result *res, void *out
 /* Wakers of any number that may outlive the call. */
 struct shared_parker {
     struct parker parker;
-    _Atomic(uint32_t) refs;
+    ref_count refs;
 };
 
 static void shared_give_up(struct shared_parker *p)
 {
-    /* mo: release and acquire pair with [shared_parker]: accesses come before the free. */
-    if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
+    if (ref_sub(&p->refs, 1))
         free(p);
 }
 
@@ -91,8 +91,7 @@ static void *shared_clone(void *data)
 {
     struct shared_parker *p = data;
 
-    /* mo: relaxed. The cloned one keeps it. */
-    (void)atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    ref_add(&p->refs, 1);
     return p;
 }
 
@@ -132,8 +131,8 @@ int pirn_poll_wait(int (*poll)(void *frame, pirn_cx *cx, void *out), void *frame
     p = malloc(sizeof *p);
     if (p == NULL)
         return pirn__error(-ENOMEM, "pirn_poll_wait: no memory");
-    /* mo: relaxed, both: not shared yet. */
-    atomic_store_explicit(&p->refs, 1, memory_order_relaxed);
+    ref_init(&p->refs, 1);
+    /* mo: relaxed. Not shared yet. */
     atomic_store_explicit(&p->parker.woken, 0, memory_order_relaxed);
     w = (pirn_waker){&shared_vt, p};
     while ((r = pirn_poll_with(&w, poll, frame, out)) == PIRN_PENDING) {

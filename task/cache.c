@@ -16,7 +16,8 @@
 
 enum {
     SLAB_HEADER = 64,
-    SLAB_TAIL = 64, /* left to the allocator's own header, so that slabs of malloc lie side by side */
+    SLAB_TAIL =
+        64, /* left to the allocator's own header, so that slabs of malloc lie side by side */
     EMPTY_KEPT = 64,
 };
 
@@ -112,7 +113,7 @@ void pirn__cache_free_slab(const pirn_alloc *a, struct slab *s)
 void pirn__cache_add(struct cell_cache *c, struct slab *s, unsigned class)
 {
     s->owner = c;
-    s->class = (uint16_t)class;
+    s->class = (uint16_t) class;
     s->cell_bytes = class_bytes(class);
     s->capacity = (uint16_t)((SLAB_BYTES - SLAB_TAIL - SLAB_HEADER) / s->cell_bytes);
     s->used = s->fresh = 0;

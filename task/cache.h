@@ -13,7 +13,7 @@
 #include "task/cell.h"
 
 enum {
-    SLAB_BYTES = 65536, /* and its alignment: a cell finds its slab by masking */
+    SLAB_BYTES = 65536,    /* and its alignment: a cell finds its slab by masking */
     CELL_BYTES_MAX = 8192, /* larger cells are allocated one by one: CELL_LARGE */
     /* 16 bytes apart up to 1,024, 256 apart beyond */
     CELL_CLASSES = (1024 - CELL_STAGE) / 16 + 1 + (CELL_BYTES_MAX - 1024) / 256,
@@ -26,8 +26,8 @@ struct cell_cache {
     const pirn_alloc *alloc;
     struct slab *with_room[CELL_CLASSES]; /* lists */
     struct slab *all;
-    uint32_t slabs, empty; /* how many, and how many of them hold no live cell */
-    uint64_t live;         /* cells handed out and not come back */
+    uint32_t slabs, empty;           /* how many, and how many of them hold no live cell */
+    uint64_t live;                   /* cells handed out and not come back */
     _Atomic(struct header *) remote; /* cells freed elsewhere: a stack by queue_next */
     _Atomic(uint64_t) bytes;         /* held; written by the owner, read for metrics */
 };

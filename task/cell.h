@@ -39,7 +39,7 @@ struct fault_record; /* the text of a fault: task/fault.h */
 
 /* A shared plain field, spelled so that a checker that must see its accesses can wrap it. */
 #if !defined(PLAIN)
-#define PLAIN(T) T
+#    define PLAIN(T) T
 #endif
 
 enum cell_outcome {
@@ -74,11 +74,12 @@ struct cell_aside {
 
 struct owned_node {
     _Atomic(struct owned_node *) next; /* frozen by unlink: walkers may stand here */
-    PLAIN(struct owned_node *) prev;   /* NULL: not linked; OWNED_PEND: nor, and a walker may know it */
-    PLAIN(uint32_t) seq_low;           /* order of linking in the shard, 48 bits, from 1; written */
-    PLAIN(uint16_t) seq_high;          /* once, by the linker. 0: never linked */
-    PLAIN(uint8_t) kind;    /* immutable: CELL_LARGE */
-    PLAIN(uint8_t) outcome; /* guard: RUNNING, then the result's owner. enum cell_outcome */
+    PLAIN(struct owned_node *)
+    prev;                     /* NULL: not linked; OWNED_PEND: nor, and a walker may know it */
+    PLAIN(uint32_t) seq_low;  /* order of linking in the shard, 48 bits, from 1; written */
+    PLAIN(uint16_t) seq_high; /* once, by the linker. 0: never linked */
+    PLAIN(uint8_t) kind;      /* immutable: CELL_LARGE */
+    PLAIN(uint8_t) outcome;   /* guard: RUNNING, then the result's owner. enum cell_outcome */
 };
 
 struct header {
@@ -100,18 +101,18 @@ struct header {
 };
 
 enum {
-    CELL_STAGE = 112,      /* offset of the stage: the header always lies directly before it */
-    CELL_ALIGN = 16,       /* of every cell */
-    CELL_TICK_BITS = 36,   /* ticks of 2^20 ns: 2.2 years */
+    CELL_STAGE = 112,    /* offset of the stage: the header always lies directly before it */
+    CELL_ALIGN = 16,     /* of every cell */
+    CELL_TICK_BITS = 36, /* ticks of 2^20 ns: 2.2 years */
     CELL_TICK_SHIFT = 20,
-    SCRATCH_BYTES = 256,   /* outputs up to this size and 64-byte alignment are polled into */
-    SCRATCH_ALIGN = 64,    /* the poller's scratch; larger ones behind the frame */
+    SCRATCH_BYTES = 256, /* outputs up to this size and 64-byte alignment are polled into */
+    SCRATCH_ALIGN = 64,  /* the poller's scratch; larger ones behind the frame */
 };
-#define CELL_TICK_MASK  ((UINT64_C(1) << CELL_TICK_BITS) - 1)
-#define CELL_SITE_MASK  ((UINT64_C(1) << 48) - 1)
-#define CELL_POLLS_MAX  ((UINT64_C(1) << 28) - 1)
-#define CELL_LINE_MAX   ((UINT64_C(1) << 27) - 1)
-#define CELL_FOREVER    (UINT64_C(1) << 63)
+#define CELL_TICK_MASK    ((UINT64_C(1) << CELL_TICK_BITS) - 1)
+#define CELL_SITE_MASK    ((UINT64_C(1) << 48) - 1)
+#define CELL_POLLS_MAX    ((UINT64_C(1) << 28) - 1)
+#define CELL_LINE_MAX     ((UINT64_C(1) << 27) - 1)
+#define CELL_FOREVER      (UINT64_C(1) << 63)
 #define CELL_FROM_NODE(n) container_of(n, struct header, owned)
 
 #if !defined(PIRN_MODEL)

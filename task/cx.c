@@ -126,7 +126,9 @@ int pirn_poll_with(const pirn_waker *w, int (*poll)(void *frame, pirn_cx *cx, vo
                    void *frame, void *out)
 {
     struct pirn_cx *outer = pirn__scope.cx;
-    struct pirn_cx cx = {.waker = w != NULL ? *w : (pirn_waker){NULL, NULL}, .budget = PIRN_UNLIMITED, .budget_full = PIRN_UNLIMITED};
+    struct pirn_cx cx = {.waker = w != NULL ? *w : (pirn_waker){NULL, NULL},
+                         .budget = PIRN_UNLIMITED,
+                         .budget_full = PIRN_UNLIMITED};
     int r;
 
     if (poll == NULL)

@@ -13,8 +13,8 @@
 
 /* Valid during one poll, on its thread; everything is plain. */
 struct pirn_cx {
-    pirn_waker waker;    /* borrowed */
-    struct header *cell; /* the task polled; NULL: a root, or an executor of the caller's */
+    pirn_waker waker;     /* borrowed */
+    struct header *cell;  /* the task polled; NULL: a root, or an executor of the caller's */
     struct pirn_op **ops; /* where pending operations are listed; NULL: nowhere, or in no poll */
     struct pirn_cx *root; /* the context whose return ends a task, by way of pirn_poll_with(); */
                           /* itself in a task; NULL: there is none */
@@ -30,8 +30,8 @@ struct pirn_cx {
 
 enum poll_phase {
     PHASE_NONE = 0,
-    PHASE_POLL, /* a fault ends the task; its frame is still to be dropped */
-    PHASE_DROP, /* a fault ends the task; its frame is lost */
+    PHASE_POLL,             /* a fault ends the task; its frame is still to be dropped */
+    PHASE_DROP,             /* a fault ends the task; its frame is lost */
     PHASE_DROP_WITH_OUTPUT, /* likewise, and the poll's output is to be dropped */
 };
 
@@ -45,9 +45,9 @@ struct poll_stats {
 struct poller {
     struct pirn_cx cx;
     enum poll_phase phase;
-    uint32_t budget;   /* per poll */
+    uint32_t budget; /* per poll */
     uint32_t worker;
-    uint64_t tick;     /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
+    uint64_t tick; /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
     struct poll_stats stats;
     /* The task that runs now, for dumps: id 0 is none. */
     _Atomic(uint64_t) running_id;

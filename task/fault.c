@@ -103,8 +103,7 @@ int pirn_cx_fault(pirn_cx *cx, int code, const char *fmt, ...)
 struct fault_record *pirn__fault_record_new(const pirn_alloc *a)
 {
     size_t n = strlen(pirn__scope.fault_text) + 1;
-    struct fault_record *f =
-        a->alloc(a->user, sizeof *f + n, _Alignof(struct fault_record));
+    struct fault_record *f = a->alloc(a->user, sizeof *f + n, _Alignof(struct fault_record));
 
     if (f == NULL)
         return NULL;

@@ -336,8 +336,10 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
         stat_add(&p->stats.budget_yields, 1);
     if (UNLIKELY(cx->faulted || r > PIRN_PENDING)) {
         if (!cx->faulted)
-            pirn__fault_note(r, "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
-                                "negative", d->name != NULL ? d->name : "task", r);
+            pirn__fault_note(r,
+                             "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
+                             "negative",
+                             d->name != NULL ? d->name : "task", r);
         finish_faulted(h, p);
     } else if (r == PIRN_PENDING) {
         pend(h, p, word);

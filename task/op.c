@@ -19,7 +19,7 @@ struct op {
 };
 _Static_assert(sizeof(struct op) == sizeof(pirn_op), "an op has the size its header promises");
 
-static struct op *inside(pirn_op *op)
+static struct op *op_inside(pirn_op *op)
 {
     return (struct op *)(void *)op;
 }
@@ -37,7 +37,7 @@ static void unlist(struct op *o)
 
 void *pirn_op_state(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
 {
-    struct op *o = inside(op);
+    struct op *o = op_inside(op);
 
     if (k == NULL || k->size < sizeof *k)
         CLIENT_BUG("pirn_op_state", "a kind of no known size");
@@ -61,7 +61,7 @@ void *pirn_op_state(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
 
 void pirn_op_done(pirn_op *op)
 {
-    struct op *o = inside(op);
+    struct op *o = op_inside(op);
 
     unlist(o);
     o->kind = NULL;
@@ -93,7 +93,7 @@ bool pirn_op_is_pending(const pirn_op *op)
 void pirn__op_rehead(pirn_op **ops)
 {
     if (*ops != NULL)
-        inside(*ops)->link = (struct op **)(void *)ops;
+        op_inside(*ops)->link = (struct op **)(void *)ops;
 }
 
 /* ---- pirn_defer ---------------------------------------------------------------------------- */

@@ -23,9 +23,9 @@
 #include "task/rcu.h"
 #include "task/waker.h"
 
-#define GATE_LOCKED ((size_t)1 << 0)
-#define GATE_CLOSED ((size_t)1 << 1)
-#define GATE_WALKER ((size_t)1 << 2)
+#define GATE_LOCKED     ((size_t)1 << 0)
+#define GATE_CLOSED     ((size_t)1 << 1)
+#define GATE_WALKER     ((size_t)1 << 2)
 #define GATE_WALKERS(g) ((g) >> 2)
 
 /* In `prev` of a cell that is out of the list: a walker may know it. */

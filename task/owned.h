@@ -23,10 +23,10 @@
 /* One list. The gate word: bit 0 locked, bit 1 closed, from bit 2 on the number of walkers. */
 struct owned {
     _Alignas(CACHE_LINE) atomic_size_t gate;
-    struct owned_node head;          /* guard: gate; head.next also atomic, for walkers */
-    PLAIN(uint64_t) seq;             /* guard: gate. Of the newest */
+    struct owned_node head;           /* guard: gate; head.next also atomic, for walkers */
+    PLAIN(uint64_t) seq;              /* guard: gate. Of the newest */
     PLAIN(struct owned_node *) limbo; /* guard: gate. Freed cells that a walker may stand on */
-    _Atomic(uint64_t) limbo_count;   /* written under the gate; read for metrics */
+    _Atomic(uint64_t) limbo_count;    /* written under the gate; read for metrics */
 };
 
 void pirn__owned_init(struct owned *o);
@@ -58,7 +58,9 @@ struct owned_walk {
     uint64_t below;        /* and only what was linked before this */
 };
 
-enum { WALK_CHUNK = 1024 };
+enum {
+    WALK_CHUNK = 1024
+};
 
 /* Copies the facts of up to @max tasks that were not copied yet; holds nothing when it returns. The
  * thread must be in pirn__rcu_enter_thread(). Return: how many; 0 at the end. */

@@ -6,15 +6,15 @@
 
 #if PIRN_RCU
 
-#include <urcu/urcu-memb.h>
+#    include <urcu/urcu-memb.h>
 
-#include <urcu/static/urcu-memb.h>
+#    include <urcu/static/urcu-memb.h>
 
-#if UNDER_TSAN
+#    if UNDER_TSAN
 extern void __tsan_acquire(void *);
 extern void __tsan_release(void *);
 static char grace_period; /* stands for the edge from a read section's end to a grace period's */
-#endif
+#    endif
 
 bool pirn__rcu_enter_thread(void)
 {
@@ -39,18 +39,18 @@ void pirn__rcu_read_lock(void)
 
 void pirn__rcu_read_unlock(void)
 {
-#if UNDER_TSAN
+#    if UNDER_TSAN
     __tsan_release(&grace_period);
-#endif
+#    endif
     urcu_memb_read_unlock();
 }
 
 void pirn__rcu_synchronize(void)
 {
     urcu_memb_synchronize_rcu();
-#if UNDER_TSAN
+#    if UNDER_TSAN
     __tsan_acquire(&grace_period);
-#endif
+#    endif
 }
 
 #else

@@ -86,9 +86,9 @@ enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word)
             size_t left = STATE_REFS(next) - 1;
 
             next -= STATE_REF(1);
-            act = left == 0                                         ? IDLE_FREE
+            act = left == 0                                    ? IDLE_FREE
                   : left == 1 + !!(next & STATE_JOIN_INTEREST) ? IDLE_FORGOTTEN
-                                                                    : IDLE_DONE;
+                                                               : IDLE_DONE;
         }
         /* mo: release pairs with [frame] in to_running: the next poll sees the frame. Acquire
          * pairs with [event] for a wake that came meanwhile, whose poll this thread may requeue

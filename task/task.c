@@ -14,7 +14,9 @@
 
 #include "task/base/error.h"
 
-enum { ALIGN_MAX = 4096 };
+enum {
+    ALIGN_MAX = 4096
+};
 #define BYTES_MAX ((size_t)1 << 40) /* no frame is that large: a size that went negative is */
 
 static size_t align_up(size_t n, size_t align)
@@ -60,11 +62,15 @@ static COLD int check_slowly(const pirn_task_desc *d)
     if (d->out_size > BYTES_MAX)
         return pirn__error(-EINVAL, "pirn_task_desc.out_size: %zu", d->out_size);
     if (bad_align(d->frame_align))
-        return pirn__error(-EINVAL, "pirn_task_desc.frame_align: %zu, must be a power of two up to "
-                                    "%d", d->frame_align, ALIGN_MAX);
+        return pirn__error(-EINVAL,
+                           "pirn_task_desc.frame_align: %zu, must be a power of two up to "
+                           "%d",
+                           d->frame_align, ALIGN_MAX);
     if (bad_align(d->out_align))
-        return pirn__error(-EINVAL, "pirn_task_desc.out_align: %zu, must be a power of two up to "
-                                    "%d", d->out_align, ALIGN_MAX);
+        return pirn__error(-EINVAL,
+                           "pirn_task_desc.out_align: %zu, must be a power of two up to "
+                           "%d",
+                           d->out_align, ALIGN_MAX);
     if (d->flags & ~(uint32_t)(PIRN_TASK_UNCONSTRAINED | PIRN_TASK_LINE))
         return pirn__error(-EINVAL, "pirn_task_desc.flags: unknown bits 0x%x",
                            d->flags & ~(uint32_t)(PIRN_TASK_UNCONSTRAINED | PIRN_TASK_LINE));
@@ -77,9 +83,8 @@ static COLD int check_slowly(const pirn_task_desc *d)
 /* The descriptor nearly everybody has, seen in few comparisons: valid, and laid out plainly. */
 static bool is_plain(const pirn_task_desc *d)
 {
-    return LIKELY(d != NULL && d->size == sizeof *d && d->poll != NULL &&
-                  d->frame_size < 65536 && d->out_size <= SCRATCH_BYTES &&
-                  (d->frame_align | d->out_align | d->flags) == 0);
+    return LIKELY(d != NULL && d->size == sizeof *d && d->poll != NULL && d->frame_size < 65536 &&
+                  d->out_size <= SCRATCH_BYTES && (d->frame_align | d->out_align | d->flags) == 0);
 }
 
 int pirn__task_check(const pirn_task_desc *d)
@@ -129,7 +134,8 @@ int pirn__task_prepare(const pirn_task_desc *d, struct cell_layout *l)
 
 void *pirn__task_output_room(struct header *h)
 {
-    return (char *)cell_stage(h) + align_up(h->desc->frame_size, effective_align(h->desc->out_align));
+    return (char *)cell_stage(h) +
+           align_up(h->desc->frame_size, effective_align(h->desc->out_align));
 }
 
 void pirn__task_init(struct header *h, const pirn_task_desc *d, struct sched *s, uint64_t id,

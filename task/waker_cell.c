@@ -27,7 +27,7 @@ struct waker_cell {
 _Static_assert(sizeof(struct waker_cell) == sizeof(pirn_waker_cell), "fits what is promised");
 #endif
 
-static struct waker_cell *inside(pirn_waker_cell *c)
+static struct waker_cell *cell_inside(pirn_waker_cell *c)
 {
     return (struct waker_cell *)(void *)c;
 }
@@ -42,7 +42,7 @@ static void take(struct waker_cell *c, pirn_waker *w)
 
 void pirn_waker_cell_set(pirn_waker_cell *public_cell, pirn_cx *cx)
 {
-    struct waker_cell *c = inside(public_cell);
+    struct waker_cell *c = cell_inside(public_cell);
     pirn_waker old = {NULL, NULL};
     size_t was = CELL_IDLE;
 
@@ -77,7 +77,7 @@ void pirn_waker_cell_set(pirn_waker_cell *public_cell, pirn_cx *cx)
 
 void pirn_waker_cell_wake(pirn_waker_cell *public_cell)
 {
-    struct waker_cell *c = inside(public_cell);
+    struct waker_cell *c = cell_inside(public_cell);
     pirn_waker w;
 
     /* mo: acquire pairs with [cell] in set; seq_cst: see there. */
@@ -93,6 +93,6 @@ void pirn_waker_cell_fini(pirn_waker_cell *public_cell)
 {
     pirn_waker w;
 
-    take(inside(public_cell), &w);
+    take(cell_inside(public_cell), &w);
     pirn_waker_drop(w);
 }

@@ -44,7 +44,7 @@ void pirn__driver_fini(struct driver *d)
     (void)close(d->epoll_fd);
 }
 
-static void drain(struct driver *d)
+static void read_event(struct driver *d)
 {
     uint64_t count;
 
@@ -64,7 +64,7 @@ bool pirn__driver_park(struct driver *d, bool (*pending)(void *arg), void *arg)
     if (!pending(arg)) {
         slept = true;
         if (epoll_wait(d->epoll_fd, &ev, 1, -1) > 0)
-            drain(d);
+            read_event(d);
     }
     /* mo: relaxed. The sleeper looks for work itself now; whoever still writes to the eventfd has
      * published before, and costs one early end of the next sleep. Acquiring what was published is
@@ -84,8 +84,8 @@ void pirn__driver_unpark(struct driver *d)
     if (atomic_load_explicit(&d->state, memory_order_seq_cst) != PARKED)
         return;
     /* mo: relaxed. One of several unparkers wins; what they publish does not go through here. */
-    if (!atomic_compare_exchange_strong_explicit(&d->state, &parked, NOTIFIED,
-                                                 memory_order_relaxed, memory_order_relaxed))
+    if (!atomic_compare_exchange_strong_explicit(&d->state, &parked, NOTIFIED, memory_order_relaxed,
+                                                 memory_order_relaxed))
         return;
     /* Cannot fail: the counter is far from full, and the descriptor is ours. */
     if (write(d->event_fd, &one, sizeof one) < 0)
@@ -105,6 +105,6 @@ void pirn__driver_disarm(struct driver *d)
 
     /* mo: relaxed, as at the end of park. */
     atomic_store_explicit(&d->state, AWAKE, memory_order_relaxed);
-    drain(d);
+    read_event(d);
     errno = saved;
 }

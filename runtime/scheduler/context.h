@@ -10,8 +10,8 @@
 struct core;
 
 struct context {
-    struct core *core;            /* what this thread drives; NULL: nothing */
-    struct pirn_local_set *set;   /* the local set being polled; NULL: none */
+    struct core *core;          /* what this thread drives; NULL: nothing */
+    struct pirn_local_set *set; /* the local set being polled; NULL: none */
 };
 
 /* Only runtime/scheduler/ and the faces in runtime/ read it. */

@@ -30,7 +30,7 @@ int pirn__ct_new(struct pirn_handle *base, struct current_thread **out)
     ct->base.started_at = pirn__clock_now();
     ct->owner = ct->base.flags & PIRN_RT_LOCAL ? &pirn__context : NULL;
     /* mo: relaxed, all below: not shared yet. */
-    atomic_store_explicit(&ct->base.refs, 1, memory_order_relaxed);
+    ref_init(&ct->base.refs, 1);
     atomic_store_explicit(&ct->base.forgotten_told_at, -PIRN_SEC, memory_order_relaxed);
     pirn__inject_init(&ct->inject);
     pirn__owned_init(&ct->owned);
@@ -60,13 +60,11 @@ void pirn__ct_release(struct current_thread *ct)
     atomic_store_explicit(&ct->shared.closed, true, memory_order_relaxed);
     spin_give(&ct->shared.lock);
     /* Every cell that is still out holds the handle from now on. Some may come back while we count:
-     * the bias keeps the handle until the sum is right.
-     * mo: relaxed. We hold a reference. */
-    (void)atomic_fetch_add_explicit(&ct->base.refs, BIAS, memory_order_relaxed);
+     * the bias keeps the handle until the sum is right. */
+    ref_add(&ct->base.refs, BIAS);
     out = pirn__cache_close(&ct->core.cells) + pirn__cache_close(&ct->shared.cells);
-    /* mo: relaxed. As above. */
-    (void)atomic_fetch_sub_explicit(&ct->base.refs, BIAS - out, memory_order_relaxed);
-    pirn_handle_unref(&ct->base);
+    if (ref_sub(&ct->base.refs, BIAS - out + 1)) /* with our own */
+        pirn__handle_free(&ct->base);
 }
 
 void pirn__handle_free(struct pirn_handle *h)
@@ -85,14 +83,12 @@ void pirn__handle_free(struct pirn_handle *h)
 
 pirn_handle *pirn_handle_ref(pirn_handle *h)
 {
-    /* mo: relaxed. The caller's own reference keeps it. */
-    (void)atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
+    ref_add(&h->refs, 1);
     return h;
 }
 
 void pirn_handle_unref(pirn_handle *h)
 {
-    /* mo: release and acquire pair with [handle]: all accesses come before the free. */
-    if (h != NULL && atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) == 1)
+    if (h != NULL && ref_sub(&h->refs, 1))
         pirn__handle_free(h);
 }

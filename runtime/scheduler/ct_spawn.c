@@ -5,7 +5,9 @@
 #include "task/harness.h"
 #include "task/task.h"
 
-enum { ID_BLOCK = 1024 };
+enum {
+    ID_BLOCK = 1024
+};
 
 /* Ids are unique in the runtime, not ordered: each spawner takes a block at a time. */
 static uint64_t take_id(struct current_thread *ct, uint64_t *next, uint64_t *last)

@@ -15,19 +15,19 @@
 
 /* ---- what tasks ask of a scheduler: task/sched.h ---------------------------------------------- */
 
-static struct current_thread *of(struct sched *s)
+static struct current_thread *ct_from(struct sched *s)
 {
     return (struct current_thread *)(void *)s;
 }
 
 static bool op_here(struct sched *s)
 {
-    return ct_is_here(of(s));
+    return ct_is_here(ct_from(s));
 }
 
 static void op_schedule(struct sched *s, struct notified n)
 {
-    struct current_thread *ct = of(s);
+    struct current_thread *ct = ct_from(s);
 
     if (ct_is_here(ct)) {
         task_list_push(&ct->core.local, n);
@@ -44,24 +44,24 @@ static void op_schedule(struct sched *s, struct notified n)
 
 static void op_requeue(struct sched *s, struct notified n, bool yield)
 {
-    struct core *core = &of(s)->core;
+    struct core *core = &ct_from(s)->core;
 
     task_list_push(yield ? &core->deferred : &core->local, n);
 }
 
 static bool op_link(struct sched *s, struct header *h)
 {
-    return pirn__owned_link(&of(s)->owned, h);
+    return pirn__owned_link(&ct_from(s)->owned, h);
 }
 
 static bool op_unlink(struct sched *s, struct header *h)
 {
-    return pirn__owned_unlink(&of(s)->owned, h);
+    return pirn__owned_unlink(&ct_from(s)->owned, h);
 }
 
 static void op_faulted(struct sched *s, const struct task_facts *f, int code, const char *text)
 {
-    struct current_thread *ct = of(s);
+    struct current_thread *ct = ct_from(s);
 
     pirn__report_fault(&ct->base, f, code, text);
     if (ct->base.unhandled == PIRN_UNHANDLED_SHUTDOWN)
@@ -70,27 +70,27 @@ static void op_faulted(struct sched *s, const struct task_facts *f, int code, co
 
 static void op_contained(struct sched *s)
 {
-    pirn__report_contained(&of(s)->base);
+    pirn__report_contained(&ct_from(s)->base);
 }
 
 static void op_forgotten(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_forgotten(&of(s)->base, f);
+    pirn__report_forgotten(&ct_from(s)->base, f);
 }
 
 static void op_terminated(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_task(&of(s)->base, REPORT_TERMINATE, f);
+    pirn__report_task(&ct_from(s)->base, REPORT_TERMINATE, f);
 }
 
 static void op_before_poll(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_task(&of(s)->base, REPORT_BEFORE_POLL, f);
+    pirn__report_task(&ct_from(s)->base, REPORT_BEFORE_POLL, f);
 }
 
 static void op_after_poll(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_task(&of(s)->base, REPORT_AFTER_POLL, f);
+    pirn__report_task(&ct_from(s)->base, REPORT_AFTER_POLL, f);
 }
 
 const struct sched_ops pirn__ct_ops = {
@@ -290,8 +290,7 @@ void pirn__ct_park(struct core *core)
 bool pirn__ct_is_stopping(const struct current_thread *ct)
 {
     /* mo: seq_cst pairs with [park]: ask_stop sets it, then looks at the driver. */
-    return atomic_load_explicit(&ct->stop, memory_order_seq_cst) !=
-           CT_RUNNING;
+    return atomic_load_explicit(&ct->stop, memory_order_seq_cst) != CT_RUNNING;
 }
 
 void pirn__ct_ask_stop(struct current_thread *ct)

@@ -43,7 +43,8 @@ struct core {
     struct recovery recovery;
     struct cell_cache cells;
     struct cell_batch foreign; /* freed cells of the shared cache, on their way back */
-    _Atomic(uint64_t) spawned, parks, remote_schedules; /* written by who has the core; read for metrics */
+    _Atomic(uint64_t) spawned, parks,
+        remote_schedules; /* written by who has the core; read for metrics */
     struct poller poller;
 };
 
@@ -57,19 +58,20 @@ enum ct_stop {
 struct ct_shared {
     struct spin lock;
     struct cell_cache cells;
-    atomic_bool closed; /* the runtime is freed: cells come one by one, each with a handle reference */
+    atomic_bool
+        closed; /* the runtime is freed: cells come one by one, each with a handle reference */
     uint64_t next_id, last_id;
     _Atomic(uint64_t) spawned; /* written under the lock; read for metrics */
 };
 
 struct current_thread {
     struct pirn_handle base;
-    _Atomic(struct core *) slot; /* the core, when nobody drives */
-    _Atomic(uint32_t) stop;      /* enum ct_stop */
-    _Atomic(bool) fd_used;       /* pirn_runtime_fd() was asked: the descriptor must show work */
-    _Atomic(uint64_t) next_block; /* of task ids */
+    _Atomic(struct core *) slot;   /* the core, when nobody drives */
+    _Atomic(uint32_t) stop;        /* enum ct_stop */
+    _Atomic(bool) fd_used;         /* pirn_runtime_fd() was asked: the descriptor must show work */
+    _Atomic(uint64_t) next_block;  /* of task ids */
     _Atomic(uint64_t) large_bytes; /* of cells outside of slabs; a statistic */
-    struct context *owner;       /* PIRN_RT_LOCAL: whose thread; immutable */
+    struct context *owner;         /* PIRN_RT_LOCAL: whose thread; immutable */
     struct inject inject;
     struct driver driver;
     struct owned owned;

@@ -22,10 +22,11 @@ struct entry {
     void *runtime, *guards;
 };
 
-static void enter(struct entry *e, struct current_thread *ct, struct core *core)
+static void enter_runtime(struct entry *e, struct current_thread *ct, struct core *core)
 {
-    *e = (struct entry){pirn__context, pirn__scope.cx, pirn__scope.recovery, pirn__scope.task_id,
-                        pirn__scope.busy, pirn__scope.runtime, pirn__scope.guards};
+    *e = (struct entry){pirn__context,       pirn__scope.cx,   pirn__scope.recovery,
+                        pirn__scope.task_id, pirn__scope.busy, pirn__scope.runtime,
+                        pirn__scope.guards};
     pirn__scope.runtime = &ct->base;
     pirn__scope.guards = NULL; /* those outside cannot end inside */
     pirn__context.core = core;
@@ -37,7 +38,7 @@ static void enter(struct entry *e, struct current_thread *ct, struct core *core)
         pirn__scope.recovery = &core->recovery;
 }
 
-static void leave(const struct entry *e)
+static void leave_runtime(const struct entry *e)
 {
     pirn__context = e->context;
     pirn__scope.cx = e->cx;
@@ -258,10 +259,10 @@ int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *
             a->free(a->user, room, d->out_size);
         return pirn__error(-ENOMEM, "pirn_block_on: no memory");
     }
-    enter(&entry, ct, NULL);
+    enter_runtime(&entry, ct, NULL);
     end = pirn__ct_is_stopping(ct) ? END_STOPPED : wait_for_core(ct, root, &core);
-    leave(&entry);
-    enter(&entry, ct, core);
+    leave_runtime(&entry);
+    enter_runtime(&entry, ct, core);
     if (core != NULL) {
         core->root = root;
         end = drive(core);
@@ -273,7 +274,7 @@ int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *
         /* The roots of others, and a descriptor, go on where this one stopped. */
         pirn__task_list_append(&core->local, &core->deferred);
     }
-    leave(&entry);
+    leave_runtime(&entry);
     if (core != NULL)
         pirn__ct_put_core(core);
     pirn__root_free(root);
@@ -292,13 +293,13 @@ int pirn__ct_turn(struct current_thread *ct, pirn_time until)
 
     if (core == NULL)
         return pirn__error(-EBUSY, "pirn_runtime_turn: another thread drives");
-    enter(&entry, ct, core);
+    enter_runtime(&entry, ct, core);
     core->until = until;
     core->pass = core->passes = 0;
     end = drive(core);
     if (end == END_STOPPED)
         stop(core);
-    leave(&entry);
+    leave_runtime(&entry);
     pirn__ct_put_core(core);
     if (end == END_STOPPED)
         return pirn__error(PIRN_ESHUTDOWN, "pirn_runtime_turn: the runtime has shut down");
@@ -327,9 +328,9 @@ int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline)
         (void)pirn__waiter_take(&waiter);
     }
     pirn__waiters_remove(&ct->waiters, &waiter, true);
-    enter(&entry, ct, core);
+    enter_runtime(&entry, ct, core);
     stop(core);
-    leave(&entry);
+    leave_runtime(&entry);
     pirn__ct_put_core(core);
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <pirn/runtime.h>
 
+#include "task/base/ref.h"
 #include "task/cell.h"
 #include "task/sched.h"
 
@@ -21,7 +22,7 @@ struct pirn_handle {
     struct sched sched;
     /* Held by the runtime, by pirn_handle_ref(), and by every cell that is still out when the
      * runtime is freed. */
-    _Atomic(uint64_t) refs;
+    ref_count refs;
     const char *name; /* NULL: none; owned */
     pirn_hooks hooks; /* immutable, as all below */
     enum pirn_unhandled_fault unhandled;
@@ -51,10 +52,18 @@ void pirn__report_fault(struct pirn_handle *h, const struct task_facts *f, int c
 void pirn__report_forgotten(struct pirn_handle *h, const struct task_facts *f);
 void pirn__report_contained(struct pirn_handle *h);
 
-enum report_hook { REPORT_SPAWN, REPORT_TERMINATE, REPORT_BEFORE_POLL, REPORT_AFTER_POLL };
+enum report_hook {
+    REPORT_SPAWN,
+    REPORT_TERMINATE,
+    REPORT_BEFORE_POLL,
+    REPORT_AFTER_POLL
+};
 void pirn__report_task(struct pirn_handle *h, enum report_hook which, const struct task_facts *f);
 
-enum report_thread_hook { REPORT_PARK, REPORT_UNPARK };
+enum report_thread_hook {
+    REPORT_PARK,
+    REPORT_UNPARK
+};
 void pirn__report_thread(struct pirn_handle *h, enum report_thread_hook which, uint32_t worker);
 
 #endif

@@ -32,8 +32,7 @@ bool pirn__inject_push(struct inject *q, struct notified n)
 bool pirn__inject_is_empty(const struct inject *q)
 {
     /* mo: seq_cst pairs with [park]: see push. */
-    struct header *head = atomic_load_explicit(&q->head,
-                                               memory_order_seq_cst);
+    struct header *head = atomic_load_explicit(&q->head, memory_order_seq_cst);
 
     return head == NULL || head == CLOSED;
 }

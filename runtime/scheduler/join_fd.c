@@ -7,13 +7,14 @@
 #include "runtime/os/lock.h"
 #include "runtime/scheduler/current_thread.h"
 #include "task/base/error.h"
+#include "task/base/ref.h"
 #include "task/join.h"
 
 struct join_fd {
     struct cell_aside aside; /* first: the cell may point here instead of to its result */
     pirn_alloc alloc;
-    int fd;                  /* immutable */
-    _Atomic(uint32_t) refs;  /* the handle's and the join waker's */
+    int fd;         /* immutable */
+    ref_count refs; /* the handle's and the join waker's */
     struct lock lock;
     pirn_waker forward; /* guard: lock. A later poller or waiter; empty: none */
 };
@@ -40,12 +41,11 @@ static pirn_waker swap_forward(struct join_fd *f, pirn_waker w)
     return was;
 }
 
-static void give_up(struct join_fd *f)
+static void join_fd_unref(struct join_fd *f)
 {
     pirn_alloc a = f->alloc;
 
-    /* mo: release and acquire pair with [join_fd]: all accesses come before the free. */
-    if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+    if (!ref_sub(&f->refs, 1))
         return;
     pirn_waker_drop(f->forward);
     (void)close(f->fd);
@@ -57,8 +57,7 @@ static void *fd_clone(void *data)
 {
     struct join_fd *f = data;
 
-    /* mo: relaxed. The cloned one keeps it. */
-    (void)atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    ref_add(&f->refs, 1);
     return f;
 }
 
@@ -73,12 +72,12 @@ static void fd_wake_by_ref(void *data)
 static void fd_wake(void *data)
 {
     fd_wake_by_ref(data);
-    give_up(data);
+    join_fd_unref(data);
 }
 
 static void fd_drop(void *data)
 {
-    give_up(data);
+    join_fd_unref(data);
 }
 
 const pirn_waker_vt pirn__join_fd_vt = {
@@ -87,7 +86,7 @@ const pirn_waker_vt pirn__join_fd_vt = {
 
 void pirn__join_fd_free(void *data)
 {
-    give_up(data);
+    join_fd_unref(data);
 }
 
 bool pirn__join_fd_forward(void *data, const pirn_waker *w)
@@ -114,8 +113,7 @@ static struct join_fd *join_fd_new(const pirn_alloc *a, int *err)
         return NULL;
     }
     lock_init(&f->lock);
-    /* mo: relaxed. Not shared yet. */
-    atomic_store_explicit(&f->refs, 1, memory_order_relaxed);
+    ref_init(&f->refs, 1);
     return f;
 }
 

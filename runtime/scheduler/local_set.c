@@ -29,9 +29,9 @@ struct pirn_local_set {
     struct pirn_handle *handle; /* immutable: a reference */
     struct context *thread;     /* immutable: whose */
     struct inject inject;
-    pirn_waker_cell outer;  /* whoever polls the set */
-    _Atomic(uint64_t) refs; /* the owner's, and after the free one for each cell that is out */
-    struct owned owned;     /* its walkers' side is not used */
+    pirn_waker_cell outer; /* whoever polls the set */
+    ref_count refs;        /* the owner's, and after the free one for each cell that is out */
+    struct owned owned;    /* its walkers' side is not used */
     /* guard, from here on: the thread */
     struct task_list local, pulled;
     struct cell_cache cells;
@@ -41,7 +41,7 @@ struct pirn_local_set {
     struct poller poller;
 };
 
-static struct pirn_local_set *of(struct sched *s)
+static struct pirn_local_set *set_of(struct sched *s)
 {
     return (struct pirn_local_set *)(void *)s;
 }
@@ -55,12 +55,12 @@ static bool on_thread(const struct pirn_local_set *s)
 
 static bool local_here(struct sched *s)
 {
-    return on_thread(of(s)) && !of(s)->closed;
+    return on_thread(set_of(s)) && !set_of(s)->closed;
 }
 
 static void local_schedule(struct sched *sched, struct notified n)
 {
-    struct pirn_local_set *s = of(sched);
+    struct pirn_local_set *s = set_of(sched);
 
     if (on_thread(s) && !s->closed) {
         task_list_push(&s->local, n);
@@ -76,25 +76,24 @@ static void local_schedule(struct sched *sched, struct notified n)
 static void local_requeue(struct sched *s, struct notified n, bool yield)
 {
     (void)yield; /* the whole set yields to its outer task after TASKS_PER_POLL polls */
-    task_list_push(&of(s)->local, n);
+    task_list_push(&set_of(s)->local, n);
 }
 
 static bool local_link(struct sched *s, struct header *h)
 {
-    return pirn__owned_link(&of(s)->owned, h);
+    return pirn__owned_link(&set_of(s)->owned, h);
 }
 
 static bool local_unlink(struct sched *s, struct header *h)
 {
-    return pirn__owned_unlink(&of(s)->owned, h);
+    return pirn__owned_unlink(&set_of(s)->owned, h);
 }
 
-static void give_up(struct pirn_local_set *s, uint64_t n)
+static void set_unref(struct pirn_local_set *s, uint64_t n)
 {
     struct pirn_handle *h = s->handle;
 
-    /* mo: release and acquire pair with [set]: all accesses come before the free. */
-    if (atomic_fetch_sub_explicit(&s->refs, n, memory_order_acq_rel) != n)
+    if (!ref_sub(&s->refs, n))
         return;
     pirn__cache_fini(&s->cells);
     h->sched.alloc.free(h->sched.alloc.user, s, sizeof *s);
@@ -103,26 +102,26 @@ static void give_up(struct pirn_local_set *s, uint64_t n)
 
 static void local_free_cell(struct sched *sched, struct header *h)
 {
-    struct pirn_local_set *s = of(sched);
+    struct pirn_local_set *s = set_of(sched);
     struct cell_layout l;
 
     if (h->owned.kind & CELL_LARGE) {
         pirn__task_layout(h->desc, &l);
         s->sched.alloc.free(s->sched.alloc.user, (char *)h - l.header_offset, l.bytes);
-        give_up(s, 1);
+        set_unref(s, 1);
     } else if (local_here(sched)) {
         struct slab *slab = pirn__cache_give(&s->cells, h);
 
         if (slab != NULL)
             pirn__cache_free_slab(&s->sched.alloc, slab);
     } else if (!pirn__cache_give_remote(&s->cells, h)) {
-        give_up(s, 1);
+        set_unref(s, 1);
     }
 }
 
 static void local_faulted(struct sched *s, const struct task_facts *f, int code, const char *text)
 {
-    struct pirn_handle *h = of(s)->handle;
+    struct pirn_handle *h = set_of(s)->handle;
 
     pirn__report_fault(h, f, code, text);
     if (h->unhandled == PIRN_UNHANDLED_SHUTDOWN)
@@ -131,27 +130,27 @@ static void local_faulted(struct sched *s, const struct task_facts *f, int code,
 
 static void local_contained(struct sched *s)
 {
-    pirn__report_contained(of(s)->handle);
+    pirn__report_contained(set_of(s)->handle);
 }
 
 static void local_forgotten(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_forgotten(of(s)->handle, f);
+    pirn__report_forgotten(set_of(s)->handle, f);
 }
 
 static void local_terminated(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_task(of(s)->handle, REPORT_TERMINATE, f);
+    pirn__report_task(set_of(s)->handle, REPORT_TERMINATE, f);
 }
 
 static void local_before_poll(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_task(of(s)->handle, REPORT_BEFORE_POLL, f);
+    pirn__report_task(set_of(s)->handle, REPORT_BEFORE_POLL, f);
 }
 
 static void local_after_poll(struct sched *s, const struct task_facts *f)
 {
-    pirn__report_task(of(s)->handle, REPORT_AFTER_POLL, f);
+    pirn__report_task(set_of(s)->handle, REPORT_AFTER_POLL, f);
 }
 
 static const struct sched_ops local_ops = {
@@ -200,8 +199,7 @@ int pirn_local_set_new(pirn_handle *h, pirn_local_set **out)
     s->poller.budget = h->coop_budget;
     s->poller.cx.waker.vt = &pirn__task_waker_vt;
     s->poller.cx.root = &s->poller.cx;
-    /* mo: relaxed. Not shared yet. */
-    atomic_store_explicit(&s->refs, 1, memory_order_relaxed);
+    ref_init(&s->refs, 1);
     *out = s;
     return 0;
 }
@@ -218,8 +216,7 @@ static struct header *take_cell(struct pirn_local_set *s, const struct cell_layo
 
         if (base == NULL)
             return NULL;
-        /* mo: relaxed. The owner's reference keeps the set. */
-        (void)atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+        ref_add(&s->refs, 1);
         h = (struct header *)(base + l->header_offset);
         h->owned.kind = CELL_LARGE;
         return h;
@@ -354,7 +351,7 @@ int pirn_local_set_poll(pirn_local_set *s, pirn_cx *cx)
     return PIRN_PENDING;
 }
 
-static void drain(void *arg)
+static void drain_set(void *arg)
 {
     struct pirn_local_set *s = arg;
     struct header *h;
@@ -383,12 +380,11 @@ void pirn_local_set_free(pirn_local_set *s)
         CLIENT_BUG("pirn_local_set_free", "from a task of the set itself");
     pirn__owned_close(&s->owned);
     pirn__inject_close(&s->inject, &s->pulled);
-    run_contained(s, drain);
+    run_contained(s, drain_set);
     s->closed = true;
     pirn_waker_cell_fini(&s->outer);
-    /* mo: relaxed, both: as in pirn__ct_release(). */
-    (void)atomic_fetch_add_explicit(&s->refs, BIAS, memory_order_relaxed);
+    /* As in pirn__ct_release(). */
+    ref_add(&s->refs, BIAS);
     out = pirn__cache_close(&s->cells);
-    (void)atomic_fetch_sub_explicit(&s->refs, BIAS - out, memory_order_relaxed);
-    give_up(s, 1);
+    set_unref(s, BIAS - out + 1); /* with the owner's */
 }

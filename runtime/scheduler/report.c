@@ -124,8 +124,8 @@ void pirn__report_fault(struct pirn_handle *h, const struct task_facts *f, int c
         call(h, call_fault_hook, &c);
     }
     if (h->unhandled == PIRN_UNHANDLED_ABORT) {
-        fprintf(stderr, "pirn: task %llu \"%s\" faulted with %d: %s\n",
-                (unsigned long long)f->id, c.info.name, code, copy);
+        fprintf(stderr, "pirn: task %llu \"%s\" faulted with %d: %s\n", (unsigned long long)f->id,
+                c.info.name, code, copy);
         abort();
     }
 }

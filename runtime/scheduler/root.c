@@ -10,12 +10,11 @@
 #include "task/waker.h"
 
 /* More than wakers can be: while it is in `refs`, those given up elsewhere cannot reach 0. */
-#define BIAS ((int64_t)1 << 32)
+#define BIAS (UINT64_C(1) << 32)
 
-static void give_up(struct root *r, int64_t n)
+static void root_unref(struct root *r, uint64_t n)
 {
-    /* mo: release and acquire pair with [root]: all accesses come before the free. */
-    if (atomic_fetch_sub_explicit(&r->refs, n, memory_order_acq_rel) == n) {
+    if (ref_sub(&r->refs, n)) {
         struct pirn_handle *h = r->handle;
 
         h->sched.alloc.free(h->sched.alloc.user, r, sizeof *r);
@@ -35,8 +34,7 @@ static void *root_clone(void *data)
     if (on_own_thread(r))
         r->local++;
     else
-        /* mo: relaxed. The cloned waker keeps the root; passing the new one on publishes. */
-        (void)atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+        ref_add(&r->refs, 1);
     return r;
 }
 
@@ -47,7 +45,7 @@ static void root_drop(void *data)
     if (on_own_thread(r))
         r->local--;
     else
-        give_up(r, 1);
+        root_unref(r, 1);
 }
 
 static void root_wake_by_ref(void *data)
@@ -87,8 +85,7 @@ struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const 
         .out = out,
     };
     pirn__waiter_init(&r->waiter);
-    /* mo: relaxed. Not shared yet. */
-    atomic_store_explicit(&r->refs, BIAS, memory_order_relaxed);
+    ref_init(&r->refs, BIAS);
     r->cx.waker = (pirn_waker){&root_waker_vt, r};
     r->cx.ops = &r->ops;
     r->cx.root = &r->cx;
@@ -98,7 +95,7 @@ struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const 
 void pirn__root_free(struct root *r)
 {
     r->ended = true;
-    give_up(r, BIAS - r->local);
+    root_unref(r, BIAS - (uint64_t)r->local);
 }
 
 bool pirn__root_take_wake(struct root *r)
@@ -133,8 +130,10 @@ bool pirn__root_poll(struct root *r, uint32_t budget)
     if (cx->faulted)
         pirn__fault_raise();
     if (r->code > PIRN_PENDING)
-        pirn_fault(r->code, "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
-                            "negative", r->desc->name != NULL ? r->desc->name : "root", r->code);
+        pirn_fault(r->code,
+                   "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
+                   "negative",
+                   r->desc->name != NULL ? r->desc->name : "root", r->code);
     r->ready = r->code != PIRN_PENDING;
     return r->ready;
 }

@@ -15,13 +15,13 @@
 struct driver;
 
 struct root {
-    struct core_waiter waiter; /* also how wakes from elsewhere arrive */
-    struct context *thread;    /* immutable: whose */
-    struct driver *driver;     /* immutable: what the thread sleeps on while it drives */
+    struct core_waiter waiter;  /* also how wakes from elsewhere arrive */
+    struct context *thread;     /* immutable: whose */
+    struct driver *driver;      /* immutable: what the thread sleeps on while it drives */
     struct pirn_handle *handle; /* immutable: a reference; wakers may outlive the runtime */
     /* Wakers, and a bias while block_on runs: clones made and given up on its own thread are
      * counted in `local`, and merged at the end. */
-    _Atomic(int64_t) refs;
+    ref_count refs;
     int64_t local; /* guard: the thread */
     bool ended;    /* guard: the thread. block_on is over: no more local counting */
     bool woken;    /* guard: the thread. It has woken itself */

@@ -60,8 +60,7 @@ bool pirn__waiter_sleep(struct core_waiter *w, pirn_time deadline)
     do {
         in_time = pirn__futex_wait(&w->signal, SIGNAL_SLEEPING, deadline);
         /* mo: relaxed. Taking the signal acquires. */
-    } while (in_time &&
-             atomic_load_explicit(&w->signal, memory_order_relaxed) == SIGNAL_SLEEPING);
+    } while (in_time && atomic_load_explicit(&w->signal, memory_order_relaxed) == SIGNAL_SLEEPING);
     /* mo: relaxed. As above. */
     (void)atomic_fetch_and_explicit(&w->signal, ~(uint32_t)SIGNAL_SLEEPING, memory_order_relaxed);
     return in_time;

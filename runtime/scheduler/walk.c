@@ -9,7 +9,9 @@
 #include "runtime/os/futex.h"
 #include "task/rcu.h"
 
-enum { LINK_PATIENCE_MS = 100 };
+enum {
+    LINK_PATIENCE_MS = 100
+};
 
 struct walker {
     struct current_thread *ct;

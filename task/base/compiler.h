@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
-#define NOINLINE __attribute__((noinline))
-#define COLD __attribute__((cold, noinline))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define MUST_USE    __attribute__((warn_unused_result))
+#define NOINLINE    __attribute__((noinline))
+#define COLD        __attribute__((cold, noinline))
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PREFETCH(p) __builtin_prefetch(p)
 
@@ -17,25 +17,25 @@
 #define CACHE_LINE 64
 
 #if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
+#    define UNDER_TSAN 1
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
+#    if __has_feature(thread_sanitizer)
+#        define UNDER_TSAN 1
+#    endif
 #endif
 #ifndef UNDER_TSAN
-#define UNDER_TSAN 0
+#    define UNDER_TSAN 0
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
-#define UNDER_ASAN 1
+#    define UNDER_ASAN 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ASAN 1
-#endif
+#    if __has_feature(address_sanitizer)
+#        define UNDER_ASAN 1
+#    endif
 #endif
 #ifndef UNDER_ASAN
-#define UNDER_ASAN 0
+#    define UNDER_ASAN 0
 #endif
 
 #endif

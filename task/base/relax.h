@@ -9,7 +9,7 @@ static inline void cpu_relax(unsigned tries)
     (void)tries;
 }
 #else
-#include <sched.h>
+#    include <sched.h>
 
 /* @tries: how often the caller has waited in this loop before. */
 static inline void cpu_relax(unsigned tries)
@@ -18,11 +18,11 @@ static inline void cpu_relax(unsigned tries)
         (void)sched_yield();
         return;
     }
-#if defined(__x86_64__)
+#    if defined(__x86_64__)
     __builtin_ia32_pause();
-#elif defined(__aarch64__)
+#    elif defined(__aarch64__)
     __asm__ volatile("yield");
-#endif
+#    endif
 }
 #endif
 

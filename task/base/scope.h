@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCOPE_TEXT_BYTES = 256 };
+enum {
+    SCOPE_TEXT_BYTES = 256
+};
 
 struct recovery; /* a place that pirn_fault() can unwind to: task/fault.h */
 struct pirn_cx;

@@ -40,14 +40,14 @@ typedef struct pirn_task_info {
     size_t size;
     uint64_t id;
     const char *name;
-    uint64_t state;           /* bits: 1 running, 2 complete, 4 notified, 8 join interest,
+    uint64_t state;         /* bits: 1 running, 2 complete, 4 notified, 8 join interest,
                                  16 join waker, 32 cancelled; from 64 on the references */
-    const void *spawn_site;   /* return address of the spawn call */
-    uint32_t await_line;      /* where it waits, if PIRN_TASK_LINE; else 0 */
-    uint32_t polls;           /* saturates at 2^28 - 1 */
-    pirn_time spawned_at;     /* both by the tick's clock, to about a millisecond; */
-    pirn_time last_poll_at;   /* 0 before the first poll */
-    uint32_t worker;          /* 0 on the current-thread flavour */
+    const void *spawn_site; /* return address of the spawn call */
+    uint32_t await_line;    /* where it waits, if PIRN_TASK_LINE; else 0 */
+    uint32_t polls;         /* saturates at 2^28 - 1 */
+    pirn_time spawned_at;   /* both by the tick's clock, to about a millisecond; */
+    pirn_time last_poll_at; /* 0 before the first poll */
+    uint32_t worker;        /* 0 on the current-thread flavour */
 } pirn_task_info;
 
 /**
@@ -122,9 +122,12 @@ static inline pirn_runtime_opts pirn_runtime_opts_init(void)
     o.size = sizeof o;
     return o;
 }
-#define PIRN_RUNTIME_OPTS_INIT pirn_runtime_opts_init()
+#    define PIRN_RUNTIME_OPTS_INIT pirn_runtime_opts_init()
 #else
-#define PIRN_RUNTIME_OPTS_INIT {.size = sizeof(pirn_runtime_opts)}
+#    define PIRN_RUNTIME_OPTS_INIT                                                                 \
+        {                                                                                          \
+            .size = sizeof(pirn_runtime_opts)                                                      \
+        }
 #endif
 
 /* ---- life of a runtime ------------------------------------------------------------------ */
@@ -321,22 +324,22 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_turn(pirn_runtime *rt, pirn_time until,
 
 /* Counters since the start, exact once the runtime is quiet; figures marked * are as of now. */
 typedef struct pirn_metrics {
-    size_t size;                   /* in: sizeof(pirn_metrics) of the caller; out: bytes filled */
-    uint32_t workers;              /* * threads that run tasks: 1 */
+    size_t size;      /* in: sizeof(pirn_metrics) of the caller; out: bytes filled */
+    uint32_t workers; /* * threads that run tasks: 1 */
     uint32_t reserved;
-    uint64_t tasks_alive;          /* * spawned and not finished, uncommitted ones included */
+    uint64_t tasks_alive; /* * spawned and not finished, uncommitted ones included */
     uint64_t tasks_spawned;
-    uint64_t remote_schedules;     /* spawns and wakes from outside the driving thread */
+    uint64_t remote_schedules; /* spawns and wakes from outside the driving thread */
     uint64_t polls;
-    uint64_t parks;                /* times the driving thread went to sleep */
-    uint64_t budget_yields;        /* polls that used their budget up */
-    uint64_t faults;               /* tasks that faulted */
-    uint64_t contained_faults;     /* faults in drops, hooks and other callbacks */
-    uint64_t forgotten_wakes;      /* tasks found that nothing can wake */
-    uint64_t local_queue_depth;    /* * */
-    uint64_t inject_queue_depth;   /* * remote spawns and wakes not taken in yet */
-    uint64_t cell_bytes;           /* * memory held for task cells, in use or cached */
-    uint64_t retired_cells;        /* * freed cells that wait for a walker to move on */
+    uint64_t parks;              /* times the driving thread went to sleep */
+    uint64_t budget_yields;      /* polls that used their budget up */
+    uint64_t faults;             /* tasks that faulted */
+    uint64_t contained_faults;   /* faults in drops, hooks and other callbacks */
+    uint64_t forgotten_wakes;    /* tasks found that nothing can wake */
+    uint64_t local_queue_depth;  /* * */
+    uint64_t inject_queue_depth; /* * remote spawns and wakes not taken in yet */
+    uint64_t cell_bytes;         /* * memory held for task cells, in use or cached */
+    uint64_t retired_cells;      /* * freed cells that wait for a walker to move on */
 } pirn_metrics;
 
 /**
@@ -357,9 +360,8 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m)
  *
  * Return: 0; what @see returned; -EINVAL; -ENOMEM; PIRN_ENORUNTIME.
  */
-PIRN_API PIRN_MUST_USE int pirn_runtime_each_task(pirn_handle *h,
-                                                  int (*see)(void *user, const pirn_task_info *t),
-                                                  void *user);
+PIRN_API PIRN_MUST_USE int
+pirn_runtime_each_task(pirn_handle *h, int (*see)(void *user, const pirn_task_info *t), void *user);
 
 /**
  * pirn_runtime_dump() - write every live task to @fd, a line each, as text

@@ -15,7 +15,9 @@
 extern "C" {
 #endif
 
-enum { PIRN_OP_STATE = 48 }; /* bytes of state an operation has inside its op, 8-aligned */
+enum {
+    PIRN_OP_STATE = 48
+}; /* bytes of state an operation has inside its op, 8-aligned */
 
 /**
  * struct pirn_op_kind - a kind of operation; static and const

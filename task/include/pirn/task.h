@@ -18,35 +18,37 @@
 
 #ifdef __cplusplus
 extern "C" {
-#define PIRN_NORETURN [[noreturn]]
+#    define PIRN_NORETURN [[noreturn]]
 #else
-#define PIRN_NORETURN _Noreturn
+#    define PIRN_NORETURN _Noreturn
 #endif
 
 #if defined(__GNUC__)
-#define PIRN_MUST_USE __attribute__((warn_unused_result))
-#define PIRN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#    define PIRN_MUST_USE          __attribute__((warn_unused_result))
+#    define PIRN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
-#define PIRN_MUST_USE
-#define PIRN_PRINTF(fmt, args)
+#    define PIRN_MUST_USE
+#    define PIRN_PRINTF(fmt, args)
 #endif
 #if defined(__GNUC__) && !defined(PIRN_API)
-#define PIRN_API __attribute__((visibility("default")))
+#    define PIRN_API __attribute__((visibility("default")))
 #elif !defined(PIRN_API)
-#define PIRN_API
+#    define PIRN_API
 #endif
 
 /* What a poll returns besides 0 (done) and a negative code (done, with that code). */
-enum { PIRN_PENDING = 1 };
+enum {
+    PIRN_PENDING = 1
+};
 
 /* Codes of pirn's own, below every errno. */
 enum {
-    PIRN_EOF = -5001,       /* the end of a stream or a group */
-    PIRN_ECLOSED = -5002,   /* the other side of a channel is gone */
-    PIRN_ESHUTDOWN = -5003, /* the runtime is shutting down or has shut down */
-    PIRN_ELAGGED = -5004,   /* a receiver was too slow; messages were skipped */
+    PIRN_EOF = -5001,        /* the end of a stream or a group */
+    PIRN_ECLOSED = -5002,    /* the other side of a channel is gone */
+    PIRN_ESHUTDOWN = -5003,  /* the runtime is shutting down or has shut down */
+    PIRN_ELAGGED = -5004,    /* a receiver was too slow; messages were skipped */
     PIRN_ENORUNTIME = -5005, /* no runtime given and none current on this thread */
-    PIRN_EFAULT = -5006     /* the task faulted: what pirn_result_status() makes of FAULTED */
+    PIRN_EFAULT = -5006      /* the task faulted: what pirn_result_status() makes of FAULTED */
 };
 
 /**
@@ -70,10 +72,10 @@ PIRN_API const char *pirn_last_error_text(void);
 /* ---- time ------------------------------------------------------------------------------- */
 
 typedef int64_t pirn_time; /* a point in time: nanoseconds of CLOCK_MONOTONIC */
-#define PIRN_NEVER INT64_MAX
-#define PIRN_US INT64_C(1000) /* durations, in nanoseconds */
-#define PIRN_MS INT64_C(1000000)
-#define PIRN_SEC INT64_C(1000000000)
+#define PIRN_NEVER     INT64_MAX
+#define PIRN_US        INT64_C(1000) /* durations, in nanoseconds */
+#define PIRN_MS        INT64_C(1000000)
+#define PIRN_SEC       INT64_C(1000000000)
 #define PIRN_UNLIMITED UINT32_MAX /* "no limit" in a uint32_t option, where 0 is the default */
 
 /**
