@@ -14,7 +14,7 @@
  *       72      8  trailer  owned.next   atomic: walkers read it
  *       80      8           owned.prev   guard: the shard's gate
  *       88      8           owned.seq, kind, outcome
- *       96     16           join_waker   guard: the join handle; read-only to it while JOIN_WAKER
+ *       96     16           join_waker   guard: the join handle; read-only while JOIN_WAKER; atomic
  *      112                  stage        the frame; after completion the output
  *
  * "The result's owner" is the join handle once COMPLETE is set, or the completing thread when
@@ -82,6 +82,13 @@ struct owned_node {
     PLAIN(uint8_t) outcome;   /* guard: RUNNING, then the result's owner. enum cell_outcome */
 };
 
+/* The join waker. Relaxed atomics: a completer may read the words while the handle takes them back,
+ * and then does not use them. */
+struct join_slot {
+    _Atomic(const pirn_waker_vt *) vt; /* NULL: never set, or taken back */
+    _Atomic(void *) data;
+};
+
 struct header {
     struct state state;
     PLAIN(struct header *) queue_next;
@@ -97,7 +104,7 @@ struct header {
     _Atomic(uint64_t) seen; /* bits 0..35 tick, 36..62 line, 63: waits for an abort, on purpose */
 
     struct owned_node owned;
-    PLAIN(pirn_waker) join_waker;
+    struct join_slot join_waker;
 };
 
 enum {
@@ -125,6 +132,25 @@ _Static_assert(sizeof(struct owned_node) == 24, "three words in the trailer");
 static inline bool cell_is_linked(const struct header *h)
 {
     return (h->owned.seq_low | h->owned.seq_high) != 0;
+}
+
+static inline const pirn_waker_vt *slot_vt(const struct join_slot *slot)
+{
+    /* mo: relaxed. Published by T11, [waker] in state.c, or the handle's own. */
+    return atomic_load_explicit(&slot->vt, memory_order_relaxed);
+}
+
+static inline void *slot_data(const struct join_slot *slot)
+{
+    /* mo: relaxed. As above. */
+    return atomic_load_explicit(&slot->data, memory_order_relaxed);
+}
+
+static inline void slot_set(struct join_slot *slot, const pirn_waker_vt *vt, void *data)
+{
+    /* mo: relaxed, both: as above. */
+    atomic_store_explicit(&slot->vt, vt, memory_order_relaxed);
+    atomic_store_explicit(&slot->data, data, memory_order_relaxed);
 }
 
 /* The result, wherever it lies. guard: its owner. */

@@ -32,7 +32,7 @@ void pirn__harness_facts(const struct header *h, struct task_facts *f)
     f->last_poll_tick = seen & CELL_TICK_MASK;
     f->await_line = (uint32_t)(seen >> CELL_TICK_BITS & CELL_LINE_MAX);
     f->forever = seen & CELL_FOREVER;
-    f->state = pirn__state_peek(&h->state);
+    f->state = pirn__state_peek(&h->state) & ~STATE_REPLACED;
 }
 
 /* Before a poll: one more, and the tick. Holding RUNNING, so load and store need not be one. */
@@ -160,7 +160,9 @@ static void complete(struct header *h, struct poller *p, bool owned_given, size_
 {
     struct sched *s = h->sched;
     bool tell = s->watch & WATCH_TERMINATE;
+    bool read = (word & (STATE_JOIN_WAKER | STATE_REPLACED)) == STATE_JOIN_WAKER;
     struct task_facts facts;
+    pirn_waker w = {NULL, NULL};
     /* The runner's, and the list's: which travelled with the Notified, or is in the list unless
      * the closer took it, or came with this call. */
     size_t refs = owned_given || (cell_is_linked(h) && !s->ops->unlink(s, h)) ? 1 : 2;
@@ -168,11 +170,20 @@ static void complete(struct header *h, struct poller *p, bool owned_given, size_
     if (UNLIKELY(tell))
         pirn__harness_facts(h, &facts);
     stat_add(&p->stats.finished, 1);
-    switch (pirn__state_to_complete(&h->state, refs, word)) {
+    if (read) {
+        w.vt = slot_vt(&h->join_waker);
+        w.data = slot_data(&h->join_waker);
+    }
+    switch (pirn__state_to_complete(&h->state, refs, word, read)) {
     case COMPLETE_DONE:
         break;
+    case COMPLETE_WAKE_DONE:
+        pirn__waker_wake_contained(&w, s);
+        break;
     case COMPLETE_WAKE:
-        pirn__waker_wake_contained(&h->join_waker, s);
+        w.vt = slot_vt(&h->join_waker);
+        w.data = slot_data(&h->join_waker);
+        pirn__waker_wake_contained(&w, s);
         if (pirn__state_ref_dec(&h->state, refs))
             pirn__harness_free(h);
         break;
@@ -201,7 +212,7 @@ static COLD void complete_faulted(struct header *h, struct poller *p, bool owned
     h->sched->ops->faulted(h->sched, &facts, pirn__fault_code(), pirn__fault_text());
     if (output && h->desc->out_drop != NULL)
         drop_counted(h->sched, h->id, h->desc->out_drop, output_room(h, p));
-    complete(h, p, owned_given, pirn__state_peek(&h->state));
+    complete(h, p, owned_given, pirn__state_load(&h->state));
 }
 
 /* RUNNING is held: drop the frame instead of polling it. */
@@ -218,7 +229,7 @@ static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
     }
     h->end.code = -ECANCELED;
     h->owned.outcome = OUTCOME_CANCELLED;
-    complete(h, p, owned_given, pirn__state_peek(&h->state));
+    complete(h, p, owned_given, pirn__state_load(&h->state));
 }
 
 /* A poll faulted: the frame's drop still runs, contained. The fault's text is in the scope, and a
@@ -237,7 +248,7 @@ static COLD void finish_faulted(struct header *h, struct poller *p)
     pirn__harness_drop_ops(&ops, s);
     if (h->desc->drop != NULL)
         drop_counted(s, h->id, h->desc->drop, cell_stage(h));
-    complete(h, p, false, pirn__state_peek(&h->state));
+    complete(h, p, false, pirn__state_load(&h->state));
 }
 
 /* ---- one poll ------------------------------------------------------------------------------ */

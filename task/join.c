@@ -21,16 +21,21 @@
 
 /* ---- the protocol -------------------------------------------------------------------------- */
 
-static bool same_waker(const pirn_waker *a, const pirn_waker *b)
+static bool same_waker(const struct join_slot *slot, const pirn_waker *w)
 {
-    return a->vt == b->vt && a->data == b->data;
+    return slot_vt(slot) == w->vt && slot_data(slot) == w->data;
 }
 
-/* A clone into @to. Not by value: a model checker refuses functions that return structs. */
-static void clone_into(pirn_waker *to, const pirn_waker *w)
+/* Out of the slot; the words stay, for whoever may be reading them. */
+static void copy_words(pirn_waker *to, const struct join_slot *slot)
 {
-    to->vt = w->vt;
-    to->data = w->vt != NULL ? w->vt->clone(w->data) : NULL;
+    to->vt = slot_vt(slot);
+    to->data = slot_data(slot);
+}
+
+static void clone_into(struct join_slot *slot, const pirn_waker *w)
+{
+    slot_set(slot, w->vt, w->vt != NULL ? w->vt->clone(w->data) : NULL);
 }
 
 static void drop_words(const pirn_waker *w)
@@ -42,9 +47,9 @@ static void drop_words(const pirn_waker *w)
 /* The descriptor's struct, if the handle has one that is told of the task's end. */
 static void *fd_of(const struct header *h)
 {
-    return h->join_waker.vt != NULL && h->join_waker.vt == h->sched->ops->join_fd_vt
-               ? h->join_waker.data
-               : NULL;
+    const pirn_waker_vt *vt = slot_vt(&h->join_waker);
+
+    return vt != NULL && vt == h->sched->ops->join_fd_vt ? slot_data(&h->join_waker) : NULL;
 }
 
 /* The slot is the descriptor's: it passes the wake on. */
@@ -61,7 +66,7 @@ bool pirn__join_register(struct join_handle j, const pirn_waker *w)
 {
     struct header *h = j.cell;
     size_t word = pirn__state_load(&h->state);
-    pirn_waker old = {NULL, NULL};
+    pirn_waker old = {NULL, NULL}, mine = {NULL, NULL};
 
     if (word & STATE_COMPLETE)
         return true;
@@ -70,8 +75,7 @@ bool pirn__join_register(struct join_handle j, const pirn_waker *w)
     if (word & STATE_JOIN_WAKER) {
         if (same_waker(&h->join_waker, w))
             return false;
-        old.vt = h->join_waker.vt;
-        old.data = h->join_waker.data;
+        copy_words(&old, &h->join_waker);
         if (!pirn__state_unset_join_waker(&h->state))
             return true; /* the completer has the old one */
     }
@@ -80,8 +84,9 @@ bool pirn__join_register(struct join_handle j, const pirn_waker *w)
         drop_words(&old);
         return false;
     }
-    drop_words(&h->join_waker);
-    h->join_waker.vt = NULL;
+    copy_words(&mine, &h->join_waker);
+    slot_set(&h->join_waker, NULL, NULL);
+    drop_words(&mine);
     drop_words(&old);
     return true;
 }
@@ -89,14 +94,16 @@ bool pirn__join_register(struct join_handle j, const pirn_waker *w)
 bool pirn__join_unregister(struct join_handle j)
 {
     struct header *h = j.cell;
+    pirn_waker w = {NULL, NULL};
 
     if (fd_of(h) != NULL)
         return h->sched->ops->join_fd_forward(fd_of(h), NULL);
     if (!(pirn__state_load(&h->state) & STATE_JOIN_WAKER) ||
         !pirn__state_unset_join_waker(&h->state))
         return false;
-    drop_words(&h->join_waker);
-    h->join_waker.vt = NULL;
+    copy_words(&w, &h->join_waker);
+    slot_set(&h->join_waker, NULL, NULL);
+    drop_words(&w);
     return true;
 }
 
@@ -182,8 +189,7 @@ void pirn__join_drop(struct join_handle j)
     void *fd = fd_of(h);
     pirn_waker w = {NULL, NULL};
 
-    w.vt = h->join_waker.vt;
-    w.data = h->join_waker.data;
+    copy_words(&w, &h->join_waker);
     switch (pirn__state_drop_join(&h->state)) {
     case JOIN_DROP_DONE:
         break;

@@ -97,7 +97,7 @@ enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word)
     return act;
 }
 
-enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word)
+enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word, bool read)
 {
     enum complete_act act;
     size_t next, cur = word;
@@ -109,14 +109,18 @@ enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t w
         next = (cur & ~STATE_RUNNING) | STATE_COMPLETE;
         if (cur & STATE_JOIN_WAKER) {
             next &= ~STATE_JOIN_WAKER;
-            act = COMPLETE_WAKE;
+            /* What was read is what is there only if this very word is exchanged. */
+            read = read && cur == word;
+            if (read)
+                next -= STATE_REF(refs);
+            act = read ? COMPLETE_WAKE_DONE : COMPLETE_WAKE;
         } else {
             ASSERT(STATE_REFS(cur) > refs); /* the handle's is among them */
             next -= STATE_REF(refs);
             act = COMPLETE_DONE;
         }
         /* mo: release pairs with [result] in load, drop_join, set_ and unset_join_waker; and with
-         * [last] on COMPLETE_DONE. Acquire pairs with [waker] in set_join_waker. */
+         * [last] where references go. Acquire pairs with [waker] in set_join_waker. */
     } while (!exchange(s, &cur, next, memory_order_acq_rel));
     return act;
 }
@@ -167,7 +171,7 @@ void pirn__state_ref_inc(struct state *s)
     /* mo: relaxed. The caller's own reference keeps the cell; passing the new one on publishes. */
     size_t cur = atomic_fetch_add_explicit(&s->word, STATE_REF(1), memory_order_relaxed);
 
-    ASSERT(STATE_REFS(cur) >= 1 && cur < (size_t)1 << 62);
+    ASSERT(STATE_REFS(cur) >= 1 && STATE_REFS(cur) < (size_t)1 << 56);
 }
 
 enum wake_act pirn__state_wake_by_val(struct state *s)
@@ -339,6 +343,6 @@ bool pirn__state_unset_join_waker(struct state *s)
         ASSERT(cur & STATE_JOIN_WAKER);
         /* mo: relaxed. Only this handle wrote the words, and the completer reads them only if it
          * finds JOIN_WAKER set. */
-    } while (!exchange(s, &cur, cur & ~STATE_JOIN_WAKER, memory_order_relaxed));
+    } while (!exchange(s, &cur, (cur & ~STATE_JOIN_WAKER) | STATE_REPLACED, memory_order_relaxed));
     return true;
 }

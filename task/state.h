@@ -2,10 +2,10 @@
 /* The state word of a task: what may happen to it next, and what the caller of each transition
  * owes afterwards. Every row of the table: docs/design/task-state.md
  *
- *    63                          6   5    4    3    2    1    0
- *   +------------------------------+----+----+----+----+----+----+
- *   | references                   | CA | JW | JI | NO | CO | RU |
- *   +------------------------------+----+----+----+----+----+----+
+ *    63   62                     6   5    4    3    2    1    0
+ *   +----+-------------------------+----+----+----+----+----+----+
+ *   | WR | references              | CA | JW | JI | NO | CO | RU |
+ *   +----+-------------------------+----+----+----+----+----+----+
  *
  * A transition changes the word and nothing else; its result is an order to the caller.
  * T1 to T15 are the names of the design table. Some functions stand for two of them in one
@@ -25,7 +25,11 @@
 #define STATE_JOIN_WAKER    ((size_t)1 << 4) /* the join waker is set: read-only to the handle */
 #define STATE_CANCELLED     ((size_t)1 << 5) /* whoever runs it next drops the frame instead */
 #define STATE_REF(n)        ((size_t)(n) << 6)
-#define STATE_REFS(word)    ((word) >> 6)
+#define STATE_REFS(word)    (((word) & ~STATE_REPLACED) >> 6)
+/* The join waker was taken back once (T12); never cleared. While it is clear, JOIN_WAKER seen twice
+ * means the same words: the completer may read them before its exchange, and give everything up in
+ * it. */
+#define STATE_REPLACED ((size_t)1 << 63)
 
 /* The owned list's reference, the Notified's, and the join handle's. */
 #define STATE_INITIAL (STATE_REF(3) | STATE_JOIN_INTEREST | STATE_NOTIFIED)
@@ -79,14 +83,16 @@ enum idle_act {
 enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word);
 
 enum complete_act {
-    COMPLETE_DONE,     /* T3 and T4 done; never touch the cell again */
-    COMPLETE_WAKE,     /* T3 and T13 done: the caller owns the join waker; wake it, then T4 */
+    COMPLETE_DONE,      /* T3 and T4 done; never touch the cell again */
+    COMPLETE_WAKE,      /* T3 and T13 done: the caller owns the join waker; wake it, then T4 */
+    COMPLETE_WAKE_DONE, /* T3, T13 and T4 done: the caller owns the waker it has read; wake that */
     COMPLETE_UNJOINED, /* no write: nobody will take the output; drop it, then to_complete_unjoined */
 };
 
 /* T3, with T4 for @refs references when there is no waker to wake. The result is stored. @word: a
- * guess, T1's or a snapshot. */
-enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word);
+ * guess, T1's or an acquired snapshot. @read: it has JOIN_WAKER and not REPLACED, and the caller has
+ * read the waker's words since. */
+enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word, bool read);
 
 /* T3 and T4 without a join handle. Return: true: the last references; free the cell (and then
  * the word may still say RUNNING: nobody is left to read it). */

@@ -155,6 +155,6 @@ void pirn__task_init(struct header *h, const pirn_task_desc *d, struct sched *s,
     h->owned.seq_low = 0;
     h->owned.seq_high = 0;
     h->owned.outcome = OUTCOME_NONE;
-    h->join_waker.vt = NULL;
+    slot_set(&h->join_waker, NULL, NULL);
     pirn__state_init(&h->state, joined ? STATE_INITIAL : STATE_INITIAL_DETACHED);
 }

@@ -146,14 +146,12 @@ static void wake_foreign(void *arg)
     w->vt->wake(w->data);
 }
 
-void pirn__waker_wake_contained(const pirn_waker *w, struct sched *s)
+void pirn__waker_wake_contained(pirn_waker *w, struct sched *s)
 {
-    pirn_waker copy = {w->vt, w->data};
-
-    if (copy.vt == &pirn__task_waker_vt)
-        pirn__waker_wake((struct task_waker){copy.data});
-    else if (LIKELY(copy.vt->size == WAKER_VT_OWN))
-        copy.vt->wake(copy.data);
-    else if (!pirn__contain(wake_foreign, &copy))
+    if (w->vt == &pirn__task_waker_vt)
+        pirn__waker_wake((struct task_waker){w->data});
+    else if (LIKELY(w->vt->size == WAKER_VT_OWN))
+        w->vt->wake(w->data);
+    else if (!pirn__contain(wake_foreign, w))
         s->ops->contained(s);
 }

@@ -26,6 +26,6 @@ void pirn__waker_drop(struct task_waker w); /* consumes */
 void pirn__waker_abort(struct header *h);
 
 /* Wakes and consumes any waker; a foreign one contained, for callers that may not fault. */
-void pirn__waker_wake_contained(const pirn_waker *w, struct sched *s);
+void pirn__waker_wake_contained(pirn_waker *w, struct sched *s);
 
 #endif

@@ -138,8 +138,8 @@ int pirn_join_fd(pirn_join *j)
     if (j == NULL)
         return pirn__error(-EINVAL, "pirn_join_fd: the handle is NULL");
     pirn__join_check(j, "pirn_join_fd");
-    if (h->join_waker.vt == &pirn__join_fd_vt)
-        return ((struct join_fd *)h->join_waker.data)->fd;
+    if (slot_vt(&h->join_waker) == &pirn__join_fd_vt)
+        return ((struct join_fd *)slot_data(&h->join_waker))->fd;
     complete = pirn_join_is_finished(j);
     if (complete && h->owned.outcome == OUTCOME_ASIDE)
         return ((struct join_fd *)(void *)h->end.aside)->fd;
@@ -153,8 +153,8 @@ int pirn_join_fd(pirn_join *j)
          * ours to move only once the completer cannot take it any more. */
         if ((pirn__state_load(&h->state) & STATE_JOIN_WAKER) &&
             pirn__state_unset_join_waker(&h->state)) {
-            before = h->join_waker;
-            h->join_waker.vt = NULL;
+            before = (pirn_waker){slot_vt(&h->join_waker), slot_data(&h->join_waker)};
+            slot_set(&h->join_waker, NULL, NULL);
         }
         f->forward = before;
         complete = pirn__join_register((struct join_handle){h}, &w);
