@@ -59,6 +59,8 @@ void pirn_runtime_free(pirn_runtime *rt)
 {
     if (rt == NULL)
         return;
+    if (pirn__ct_is_closed(runtime_ct(rt)))
+        CLIENT_BUG("pirn_runtime_free", "the runtime was freed before");
     if (pirn_runtime_shutdown(rt, PIRN_NEVER) != 0)
         CLIENT_BUG("pirn_runtime_free", pirn_last_error_text());
     pirn__ct_release(runtime_ct(rt));

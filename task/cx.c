@@ -92,8 +92,10 @@ bool pirn_cx_cancelled(const pirn_cx *cx)
 {
     const struct pirn_cx *root = cx->root;
 
-    return root != NULL && root->cell != NULL &&
-           (pirn__state_load(&root->cell->state) & STATE_CANCELLED);
+    if (root == NULL)
+        return false;
+    return root->sched->ops->stopping(root->sched) ||
+           (root->cell != NULL && (pirn__state_load(&root->cell->state) & STATE_CANCELLED));
 }
 
 uint64_t pirn_task_id(void)

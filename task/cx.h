@@ -16,6 +16,7 @@ struct pirn_cx {
     pirn_waker waker;     /* borrowed */
     struct header *cell;  /* the task polled; NULL: a root, or an executor of the caller's */
     struct pirn_op **ops; /* where pending operations are listed; NULL: nowhere, or in no poll */
+    const struct sched *sched; /* of `root`: whose poll it is */
     struct pirn_cx *root; /* the context whose return ends a task, by way of pirn_poll_with(); */
                           /* itself in a task; NULL: there is none */
     uint32_t budget;      /* units left */

@@ -58,8 +58,8 @@ static bool register_behind_fd(struct header *h, void *fd, const pirn_waker *w)
     (void)h->sched->ops->join_fd_forward(fd, w);
     if (!(pirn__state_load(&h->state) & STATE_COMPLETE))
         return false;
-    (void)h->sched->ops->join_fd_forward(fd, NULL);
-    return true;
+    /* Not there any more: the completer has it, and its wake is on its way. */
+    return h->sched->ops->join_fd_forward(fd, NULL);
 }
 
 bool pirn__join_register(struct join_handle j, const pirn_waker *w)
@@ -119,9 +119,13 @@ int pirn__join_take(struct join_handle j, pirn_result *res, void *out)
 {
     struct header *h = j.cell;
     union cell_end *end = cell_end(h);
+    void *fd = fd_of(h);
     enum pirn_outcome outcome = PIRN_DONE;
     int code = 0;
 
+    /* Who has seen the end by this call finds the descriptor readable too. */
+    if (UNLIKELY(fd != NULL))
+        h->sched->ops->join_fd_signal(fd);
     /* Marked as taken first: an output's drop that asks this handle finds it served. */
     switch (cell_outcome(h)) {
     case OUTCOME_DONE:
@@ -297,18 +301,31 @@ pirn_abort *pirn_join_abort_handle(pirn_join *j)
     return (pirn_abort *)(void *)join_cell(j);
 }
 
+/* Seen while the cell has not been reused: a task has references, a vacant cell none. */
+static void check_abort(const pirn_abort *a, const char *call)
+{
+    const struct header *h = (const struct header *)(const void *)a;
+
+    if (STATE_REFS(pirn__state_peek(&h->state)) == 0)
+        CLIENT_BUG(call, "the handle was freed before");
+}
+
 void pirn_abort_now(pirn_abort *a)
 {
-    if (a != NULL)
-        pirn__waker_abort((struct header *)(void *)a);
+    if (a == NULL)
+        return;
+    check_abort(a, "pirn_abort_now");
+    pirn__waker_abort((struct header *)(void *)a);
 }
 
 void pirn_abort_free(pirn_abort *a)
 {
     struct header *h = (struct header *)(void *)a;
 
+    if (h == NULL)
+        return;
+    check_abort(a, "pirn_abort_free");
     /* Not a waker's drop: it could not have woken the task. But it hid that nothing can. */
-    if (h != NULL)
-        pirn__waker_drop((struct task_waker){h});
+    pirn__waker_drop((struct task_waker){h});
 }
 #endif

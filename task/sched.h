@@ -31,6 +31,8 @@ struct task_facts {
 struct sched_ops {
     /* Whether this thread drives the scheduler now, so that nothing of it can go meanwhile. */
     bool (*here)(struct sched *s);
+    /* Whether it is to stop: what a long poll may ask. Any thread. */
+    bool (*stopping)(const struct sched *s);
     /* A task was woken: consumes the Notified. Any thread. */
     void (*schedule)(struct sched *s, struct notified n);
     /* A poll woke its own task, or (@yield) asked to go after everybody else. The driving thread. */
@@ -58,6 +60,7 @@ struct sched_ops {
     const pirn_waker_vt *join_fd_vt;
     void (*join_fd_free)(void *data);
     bool (*join_fd_forward)(void *data, const pirn_waker *w);
+    void (*join_fd_signal)(void *data); /* make it readable, if it is not */
 };
 
 enum {

@@ -6,6 +6,7 @@
 #include "runtime/os/clock.h"
 #include "runtime/os/random.h"
 #include "runtime/scheduler/current_thread.h"
+#include "task/base/assert.h"
 #include "task/waker.h"
 
 /* More than cells can be out: while it is in `refs`, those that come back cannot reach 0. */
@@ -45,6 +46,7 @@ int pirn__ct_new(struct pirn_handle *base, struct current_thread **out)
     core->poller.budget = ct->base.coop_budget;
     core->poller.cx.waker.vt = &pirn__task_waker_vt;
     core->poller.cx.root = &core->poller.cx;
+    core->poller.cx.sched = &ct->base.sched;
     /* mo: relaxed, as above. */
     atomic_store_explicit(&ct->slot, core, memory_order_relaxed);
     *out = ct;
@@ -89,6 +91,9 @@ pirn_handle *pirn_handle_ref(pirn_handle *h)
 
 void pirn_handle_unref(pirn_handle *h)
 {
-    if (h != NULL && ref_sub(&h->refs, 1))
-        pirn__handle_free(h);
+    if (h == NULL || !ref_sub(&h->refs, 1))
+        return;
+    if (!pirn__ct_is_closed(ct_of(h))) /* the runtime's own went */
+        CLIENT_BUG("pirn_handle_unref", "more references were given up than taken");
+    pirn__handle_free(h);
 }

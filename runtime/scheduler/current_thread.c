@@ -25,6 +25,11 @@ static bool op_here(struct sched *s)
     return ct_is_here(ct_from(s));
 }
 
+static bool op_stopping(const struct sched *s)
+{
+    return pirn__ct_is_stopping((const struct current_thread *)(const void *)s);
+}
+
 static void op_schedule(struct sched *s, struct notified n)
 {
     struct current_thread *ct = ct_from(s);
@@ -95,6 +100,7 @@ static void op_after_poll(struct sched *s, const struct task_facts *f)
 
 const struct sched_ops pirn__ct_ops = {
     .here = op_here,
+    .stopping = op_stopping,
     .schedule = op_schedule,
     .requeue = op_requeue,
     .link = op_link,
@@ -109,6 +115,7 @@ const struct sched_ops pirn__ct_ops = {
     .join_fd_vt = &pirn__join_fd_vt,
     .join_fd_free = pirn__join_fd_free,
     .join_fd_forward = pirn__join_fd_forward,
+    .join_fd_signal = pirn__join_fd_signal,
 };
 
 /* ---- the core's slot --------------------------------------------------------------------------- */

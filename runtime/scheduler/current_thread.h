@@ -114,6 +114,7 @@ extern const struct sched_ops pirn__ct_ops;
 extern const pirn_waker_vt pirn__join_fd_vt; /* runtime/scheduler/join_fd.c */
 void pirn__join_fd_free(void *data);
 bool pirn__join_fd_forward(void *data, const pirn_waker *w);
+void pirn__join_fd_signal(void *data);
 
 static inline bool ct_is_here(const struct current_thread *ct)
 {

@@ -4,10 +4,12 @@
  * Each takes the core, or waits for it, and runs the same loop. The loop sets one recovery point;
  * what a fault needs afterwards is in the core, not in locals. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/current_thread.h"
 #include "runtime/scheduler/root.h"
+#include "task/base/assert.h"
 #include "task/base/error.h"
 #include "task/base/scope.h"
 #include "task/harness.h"
@@ -57,6 +59,13 @@ enum end {
     END_TIME,    /* the turn is over */
 };
 
+/* A poll that was left inside its guard would leave every later one there. */
+static inline void check_guards(void)
+{
+    if (UNLIKELY(pirn__scope.guards != NULL))
+        CLIENT_BUG("pirn_handle_enter", "a poll returned without pirn_enter_exit()");
+}
+
 /* ---- the loop --------------------------------------------------------------------------------- */
 
 static enum end run_root(struct core *core)
@@ -72,6 +81,7 @@ static enum end run_root(struct core *core)
             core->in_root = true;
             ready = pirn__root_poll(root, ct->base.coop_budget);
             core->in_root = false;
+            check_guards();
             if (ready)
                 return END_READY;
         }
@@ -88,6 +98,7 @@ static enum end run_root(struct core *core)
                 break;
             }
             pirn__harness_run((struct local_notified){h}, &core->poller);
+            check_guards();
         }
         pirn__ct_maintain(core);
     }
@@ -111,6 +122,7 @@ static enum end run_turn(struct core *core)
             if (h == NULL)
                 break;
             pirn__harness_run((struct local_notified){h}, &core->poller);
+            check_guards();
         }
         pirn__ct_maintain(core);
         (void)pirn__inject_take_all(&ct->inject, &core->pulled);
@@ -210,16 +222,17 @@ static int finish_root(struct current_thread *ct, struct root *root, enum end en
     struct sched *s = &ct->base.sched;
     struct task_facts facts = {.desc = root->desc};
     pirn_result r = {PIRN_DONE, root->code, 0};
+    char text[SCOPE_TEXT_BYTES] = ""; /* of the first fault: the drop may raise others */
     bool whole;
 
     if (end == END_FAULTED) {
         r = (pirn_result){PIRN_FAULTED, pirn__fault_code(), 0};
-        (void)pirn__error(0, "%s", pirn__fault_text());
+        (void)snprintf(text, sizeof text, "%s", pirn__fault_text());
     }
     whole = pirn__root_drop(root, s);
     if (!whole && end == END_READY) {
         r = (pirn_result){PIRN_FAULTED, pirn__fault_code(), 0};
-        (void)pirn__error(0, "%s", pirn__fault_text());
+        (void)snprintf(text, sizeof text, "%s", pirn__fault_text());
     } else if (!whole) {
         s->ops->contained(s);
     }
@@ -229,8 +242,10 @@ static int finish_root(struct current_thread *ct, struct root *root, enum end en
         s->ops->contained(s);
     if (end == END_STOPPED)
         return pirn__error(PIRN_ESHUTDOWN, "pirn_block_on: the runtime shuts down");
-    if (r.outcome == PIRN_FAULTED)
-        s->ops->faulted(s, &facts, r.code, pirn_last_error_text());
+    if (r.outcome == PIRN_FAULTED) {
+        s->ops->faulted(s, &facts, r.code, text);
+        (void)pirn__error(0, "%s", text);
+    }
     if (res != NULL)
         *res = r;
     return 0;

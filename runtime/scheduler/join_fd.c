@@ -71,8 +71,12 @@ static void fd_wake_by_ref(void *data)
 
 static void fd_wake(void *data)
 {
-    fd_wake_by_ref(data);
-    join_fd_unref(data);
+    struct join_fd *f = data;
+    pirn_waker w = swap_forward(f, (pirn_waker){NULL, NULL});
+
+    signal_fd(f->fd);
+    join_fd_unref(f);
+    pirn_waker_wake(w); /* last: it may be the caller's own, and fault */
 }
 
 static void fd_drop(void *data)
@@ -87,6 +91,11 @@ const pirn_waker_vt pirn__join_fd_vt = {
 void pirn__join_fd_free(void *data)
 {
     join_fd_unref(data);
+}
+
+void pirn__join_fd_signal(void *data)
+{
+    signal_fd(((struct join_fd *)data)->fd);
 }
 
 bool pirn__join_fd_forward(void *data, const pirn_waker *w)
@@ -138,9 +147,13 @@ int pirn_join_fd(pirn_join *j)
     if (j == NULL)
         return pirn__error(-EINVAL, "pirn_join_fd: the handle is NULL");
     pirn__join_check(j, "pirn_join_fd");
-    if (slot_vt(&h->join_waker) == &pirn__join_fd_vt)
-        return ((struct join_fd *)slot_data(&h->join_waker))->fd;
     complete = pirn_join_is_finished(j);
+    if (slot_vt(&h->join_waker) == &pirn__join_fd_vt) {
+        f = slot_data(&h->join_waker);
+        if (complete)
+            signal_fd(f->fd);
+        return f->fd;
+    }
     if (complete && h->owned.outcome == OUTCOME_ASIDE)
         return ((struct join_fd *)(void *)h->end.aside)->fd;
     f = join_fd_new(&h->sched->alloc, &err);
@@ -158,8 +171,9 @@ int pirn_join_fd(pirn_join *j)
         }
         f->forward = before;
         complete = pirn__join_register((struct join_handle){h}, &w);
+        /* The completer found no waker in between: what it would have woken is ours to wake. */
         if (complete)
-            pirn_waker_drop(swap_forward(f, (pirn_waker){NULL, NULL}));
+            pirn_waker_wake(swap_forward(f, (pirn_waker){NULL, NULL}));
     }
     if (complete)
         put_aside(h, f);

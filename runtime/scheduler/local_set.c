@@ -58,6 +58,13 @@ static bool local_here(struct sched *s)
     return on_thread(set_of(s)) && !set_of(s)->closed;
 }
 
+static bool local_stopping(const struct sched *s)
+{
+    const struct pirn_local_set *set = (const struct pirn_local_set *)(const void *)s;
+
+    return pirn__ct_is_stopping(ct_of(set->handle));
+}
+
 static void local_schedule(struct sched *sched, struct notified n)
 {
     struct pirn_local_set *s = set_of(sched);
@@ -155,6 +162,7 @@ static void local_after_poll(struct sched *s, const struct task_facts *f)
 
 static const struct sched_ops local_ops = {
     .here = local_here,
+    .stopping = local_stopping,
     .schedule = local_schedule,
     .requeue = local_requeue,
     .link = local_link,
@@ -169,6 +177,7 @@ static const struct sched_ops local_ops = {
     .join_fd_vt = &pirn__join_fd_vt,
     .join_fd_free = pirn__join_fd_free,
     .join_fd_forward = pirn__join_fd_forward,
+    .join_fd_signal = pirn__join_fd_signal,
 };
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -199,6 +208,7 @@ int pirn_local_set_new(pirn_handle *h, pirn_local_set **out)
     s->poller.budget = h->coop_budget;
     s->poller.cx.waker.vt = &pirn__task_waker_vt;
     s->poller.cx.root = &s->poller.cx;
+    s->poller.cx.sched = &s->sched;
     ref_init(&s->refs, 1);
     *out = s;
     return 0;

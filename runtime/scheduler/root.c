@@ -89,6 +89,7 @@ struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const 
     r->cx.waker = (pirn_waker){&root_waker_vt, r};
     r->cx.ops = &r->ops;
     r->cx.root = &r->cx;
+    r->cx.sched = &h->sched;
     return r;
 }
 

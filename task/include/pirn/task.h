@@ -247,9 +247,9 @@ PIRN_API PIRN_MUST_USE int pirn_yield_poll(unsigned *state, pirn_cx *cx);
 PIRN_API PIRN_MUST_USE int pirn_pending_poll(pirn_cx *cx);
 
 /**
- * pirn_cx_cancelled() - whether an abort has come while this poll runs
+ * pirn_cx_cancelled() - whether an abort, or the runtime's shutdown, has come while this poll runs
  *
- * An abort acts between polls; a long one may ask. Threads: the polling one.
+ * Both act between polls; a long one may ask. Threads: the polling one.
  */
 PIRN_API bool pirn_cx_cancelled(const pirn_cx *cx);
 
