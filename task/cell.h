@@ -37,11 +37,6 @@
 
 struct fault_record; /* the text of a fault: task/fault.h */
 
-/* A shared plain field, spelled so that a checker that must see its accesses can wrap it. */
-#if !defined(PLAIN)
-#    define PLAIN(T) T
-#endif
-
 enum cell_outcome {
     OUTCOME_NONE = 0, /* no result yet */
     OUTCOME_DONE,     /* code in `end.code`; output in the stage if that is 0 */
@@ -59,10 +54,10 @@ enum {
 };
 
 union cell_end {
-    PLAIN(struct pirn_op *) ops; /* until the end: pending operations, newest first */
-    PLAIN(struct fault_record *) fault;
-    PLAIN(int) code;
-    PLAIN(struct cell_aside *) aside;
+    struct pirn_op *ops; /* until the end: pending operations, newest first */
+    struct fault_record *fault;
+    int code;
+    struct cell_aside *aside;
 };
 
 /* A result that makes room: its handle asked for a descriptor when the task was complete already,
@@ -74,12 +69,11 @@ struct cell_aside {
 
 struct owned_node {
     _Atomic(struct owned_node *) next; /* frozen by unlink: walkers may stand here */
-    PLAIN(struct owned_node *)
-    prev;                     /* NULL: not linked; OWNED_PEND: nor, and a walker may know it */
-    PLAIN(uint32_t) seq_low;  /* order of linking in the shard, 48 bits, from 1; written */
-    PLAIN(uint16_t) seq_high; /* once, by the linker. 0: never linked */
-    PLAIN(uint8_t) kind;      /* immutable: CELL_LARGE */
-    PLAIN(uint8_t) outcome;   /* guard: RUNNING, then the result's owner. enum cell_outcome */
+    struct owned_node *prev; /* NULL: not linked; OWNED_PEND: nor, and a walker may know it */
+    uint32_t seq_low;        /* order of linking in the shard, 48 bits, from 1; written */
+    uint16_t seq_high;       /* once, by the linker. 0: never linked */
+    uint8_t kind;            /* immutable: CELL_LARGE */
+    uint8_t outcome;         /* guard: RUNNING, then the result's owner. enum cell_outcome */
 };
 
 /* The join waker. Relaxed atomics: a completer may read the words while the handle takes them back,
@@ -91,7 +85,7 @@ struct join_slot {
 
 struct header {
     struct state state;
-    PLAIN(struct header *) queue_next;
+    struct header *queue_next;
     const pirn_task_desc *desc;
     struct sched *sched;
 

@@ -165,7 +165,7 @@ static void complete(struct header *h, struct poller *p, bool owned_given, size_
     pirn_waker w = {NULL, NULL};
     /* The runner's, and the list's: which travelled with the Notified, or is in the list unless
      * the closer took it, or came with this call. */
-    size_t refs = owned_given || (cell_is_linked(h) && !s->ops->unlink(s, h)) ? 1 : 2;
+    size_t refs = 2 - (owned_given || (cell_is_linked(h) && !s->ops->unlink(s, h)));
 
     if (UNLIKELY(tell))
         pirn__harness_facts(h, &facts);

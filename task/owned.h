@@ -23,10 +23,10 @@
 /* One list. The gate word: bit 0 locked, bit 1 closed, from bit 2 on the number of walkers. */
 struct owned {
     _Alignas(CACHE_LINE) atomic_size_t gate;
-    struct owned_node head;           /* guard: gate; head.next also atomic, for walkers */
-    PLAIN(uint64_t) seq;              /* guard: gate. Of the newest */
-    PLAIN(struct owned_node *) limbo; /* guard: gate. Freed cells that a walker may stand on */
-    _Atomic(uint64_t) limbo_count;    /* written under the gate; read for metrics */
+    struct owned_node head;        /* guard: gate; head.next also atomic, for walkers */
+    uint64_t seq;                  /* guard: gate. Of the newest */
+    struct owned_node *limbo;      /* guard: gate. Freed cells that a walker may stand on */
+    _Atomic(uint64_t) limbo_count; /* written under the gate; read for metrics */
 };
 
 void pirn__owned_init(struct owned *o);

@@ -19,7 +19,7 @@ enum {
 
 struct waker_cell {
     atomic_size_t state;
-    PLAIN(pirn_waker) waker; /* guard: state */
+    pirn_waker waker; /* guard: state */
     uint64_t spare;
 };
 
