@@ -319,9 +319,10 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
     struct sched *s = h->sched;
     const pirn_task_desc *d = h->desc;
     struct pirn_cx *cx = &p->cx;
-    uint64_t was = scope_swap_id(h->id);
     void *out = output_room(h, p);
     int r;
+
+    (void)scope_swap_id(h->id); /* who runs us sets it back */
 
     cx->waker.data = h;
     cx->cell = h;
@@ -357,7 +358,6 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
     } else {
         finish(h, p, r, out, word);
     }
-    (void)scope_swap_id(was);
 }
 
 void pirn__harness_run(struct local_notified n, struct poller *p)

@@ -62,33 +62,49 @@ static bool register_behind_fd(struct header *h, void *fd, const pirn_waker *w)
     return h->sched->ops->join_fd_forward(fd, NULL);
 }
 
+/* Writes a clone of @w into the empty slot and publishes it. Return: true: complete; it was taken
+ * back. */
+static bool fill_slot(struct header *h, const pirn_waker *w)
+{
+    pirn_waker mine = {NULL, NULL};
+
+    clone_into(&h->join_waker, w);
+    if (LIKELY(pirn__state_set_join_waker(&h->state)))
+        return false;
+    copy_words(&mine, &h->join_waker);
+    slot_set(&h->join_waker, NULL, NULL);
+    drop_words(&mine);
+    return true;
+}
+
+/* Something was left before. */
+static NOINLINE bool replace_waker(struct header *h, const pirn_waker *w)
+{
+    pirn_waker old = {NULL, NULL};
+    bool complete;
+
+    if (fd_of(h) != NULL)
+        return register_behind_fd(h, fd_of(h), w);
+    if (same_waker(&h->join_waker, w))
+        return false;
+    copy_words(&old, &h->join_waker);
+    if (!pirn__state_unset_join_waker(&h->state))
+        return true; /* the completer has the old one */
+    complete = fill_slot(h, w);
+    drop_words(&old);
+    return complete;
+}
+
 bool pirn__join_register(struct join_handle j, const pirn_waker *w)
 {
     struct header *h = j.cell;
     size_t word = pirn__state_load(&h->state);
-    pirn_waker old = {NULL, NULL}, mine = {NULL, NULL};
 
     if (word & STATE_COMPLETE)
         return true;
-    if (fd_of(h) != NULL)
-        return register_behind_fd(h, fd_of(h), w);
-    if (word & STATE_JOIN_WAKER) {
-        if (same_waker(&h->join_waker, w))
-            return false;
-        copy_words(&old, &h->join_waker);
-        if (!pirn__state_unset_join_waker(&h->state))
-            return true; /* the completer has the old one */
-    }
-    clone_into(&h->join_waker, w);
-    if (pirn__state_set_join_waker(&h->state)) {
-        drop_words(&old);
-        return false;
-    }
-    copy_words(&mine, &h->join_waker);
-    slot_set(&h->join_waker, NULL, NULL);
-    drop_words(&mine);
-    drop_words(&old);
-    return true;
+    if (UNLIKELY(word & STATE_JOIN_WAKER))
+        return replace_waker(h, w);
+    return fill_slot(h, w);
 }
 
 bool pirn__join_unregister(struct join_handle j)
@@ -115,9 +131,19 @@ static void take_output(struct header *h, void *out)
         pirn__move_bytes(out, cell_stage(h), h->desc->out_size);
 }
 
-int pirn__join_take(struct join_handle j, pirn_result *res, void *out)
+static void fill_result(const struct header *h, pirn_result *res, enum pirn_outcome outcome,
+                        int code)
 {
-    struct header *h = j.cell;
+    if (res == NULL)
+        return;
+    res->outcome = outcome;
+    res->code = code;
+    res->task_id = h->id;
+}
+
+/* Any result but the usual one, wherever it lies. */
+static NOINLINE int take_unusual(struct header *h, pirn_result *res, void *out)
+{
     union cell_end *end = cell_end(h);
     void *fd = fd_of(h);
     enum pirn_outcome outcome = PIRN_DONE;
@@ -153,11 +179,22 @@ int pirn__join_take(struct join_handle j, pirn_result *res, void *out)
     default:
         return pirn__error(-EINVAL, "pirn_join: the result was taken before");
     }
-    if (res != NULL) {
-        res->outcome = outcome;
-        res->code = code;
-        res->task_id = h->id;
-    }
+    fill_result(h, res, outcome, code);
+    return 0;
+}
+
+int pirn__join_take(struct join_handle j, pirn_result *res, void *out)
+{
+    struct header *h = j.cell;
+    int code;
+
+    if (UNLIKELY(h->owned.outcome != OUTCOME_DONE || fd_of(h) != NULL))
+        return take_unusual(h, res, out);
+    code = h->end.code;
+    h->owned.outcome = OUTCOME_TAKEN; /* first: see take_unusual() */
+    if (code == 0)
+        take_output(h, out);
+    fill_result(h, res, PIRN_DONE, code);
     return 0;
 }
 

@@ -282,8 +282,9 @@ void pirn__ct_park(struct core *core)
 
     if (pending(core))
         return;
+    (void)scope_swap_id(0); /* hooks and sleep are no task's */
+    poller_idle(&core->poller);
     pirn__report_thread(&ct->base, REPORT_PARK, 0);
-    poller_idle(&core->poller); /* nothing runs while we sleep */
     /* The hook may have woken or spawned: `pending` looks again. */
     if (pirn__driver_park(&ct->driver, pending, core)) {
         stat_add(&core->parks, 1);

@@ -78,6 +78,7 @@ static enum end run_root(struct core *core)
             bool ready;
 
             poller_idle(&core->poller);
+            (void)scope_swap_id(0);
             core->in_root = true;
             ready = pirn__root_poll(root, ct->base.coop_budget);
             core->in_root = false;
