@@ -120,14 +120,17 @@ static void drop_counted(struct sched *s, uint64_t id, void (*drop)(void *), voi
         s->ops->contained(s);
 }
 
-void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s)
+void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s, uint64_t id)
 {
+    uint64_t was = scope_swap_id(id);
+
     while (*ops != NULL) {
         struct pirn_op *op = *ops;
 
         if (!pirn__contain_busy(pirn__op_drop_listed, op))
             s->ops->contained(s);
     }
+    (void)scope_swap_id(was);
 }
 
 void pirn__harness_drop_output(struct header *h)
@@ -220,7 +223,7 @@ static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
 {
     bool whole = true;
 
-    pirn__harness_drop_ops(&h->end.ops, h->sched);
+    pirn__harness_drop_ops(&h->end.ops, h->sched, h->id);
     if (h->desc->drop != NULL)
         whole = drop_contained(h->id, h->desc->drop, cell_stage(h));
     if (!whole) {
@@ -245,7 +248,7 @@ static COLD void finish_faulted(struct header *h, struct poller *p)
     pirn__harness_facts(h, &facts);
     s->ops->faulted(s, &facts, pirn__fault_code(), pirn__fault_text());
     pirn__op_rehead(&ops);
-    pirn__harness_drop_ops(&ops, s);
+    pirn__harness_drop_ops(&ops, s, h->id);
     if (h->desc->drop != NULL)
         drop_counted(s, h->id, h->desc->drop, cell_stage(h));
     complete(h, p, false, pirn__state_load(&h->state));
@@ -258,7 +261,7 @@ static COLD void finish_faulted(struct header *h, struct poller *p)
 static void finish(struct header *h, struct poller *p, int code, const void *out, size_t word)
 {
     if (UNLIKELY(h->end.ops != NULL))
-        pirn__harness_drop_ops(&h->end.ops, h->sched);
+        pirn__harness_drop_ops(&h->end.ops, h->sched, h->id);
     if (h->desc->drop != NULL) {
         p->phase = out != NULL && code == 0 ? PHASE_DROP_WITH_OUTPUT : PHASE_DROP;
         h->desc->drop(cell_stage(h));
@@ -389,10 +392,13 @@ void pirn__harness_recover(struct poller *p)
     p->phase = PHASE_NONE;
     p->cx.cell = NULL;
     p->cx.ops = NULL;
-    if (phase == PHASE_POLL)
+    if (phase == PHASE_POLL) {
+        if (h->sched->watch & WATCH_POLL)
+            tell_hook(h->sched->ops->after_poll, h);
         finish_faulted(h, p);
-    else
+    } else {
         complete_faulted(h, p, false, phase == PHASE_DROP_WITH_OUTPUT);
+    }
 }
 
 void pirn__harness_cancel_queued(struct notified n, struct poller *p)

@@ -26,8 +26,8 @@ void pirn__harness_free(struct header *h);
 /* Drops the output in the stage, contained. Holding the result. */
 void pirn__harness_drop_output(struct header *h);
 
-/* Drops operations still pending, newest first, contained; counts faults. */
-void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s);
+/* Drops operations still pending, newest first, contained, under the task's id; counts faults. */
+void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s, uint64_t id);
 
 /* A copy of what may be said of the task later. Holding a reference. */
 void pirn__harness_facts(const struct header *h, struct task_facts *f);

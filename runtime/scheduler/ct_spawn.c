@@ -169,8 +169,11 @@ void pirn__ct_unspawn(struct current_thread *ct, struct header *h)
 static COLD void refuse(struct current_thread *ct, struct notified n)
 {
     struct poller p = {.budget = 0};
+    void *runtime = pirn__scope.runtime;
 
+    pirn__scope.runtime = &ct->base; /* drops run inside the runtime */
     pirn__harness_cancel_queued(n, &p);
+    pirn__scope.runtime = runtime;
     /* mo: relaxed, both, statistics. */
     (void)atomic_fetch_add_explicit(&ct->base.stray.finished, stat_get(&p.stats.finished),
                                     memory_order_relaxed);

@@ -171,8 +171,7 @@ void pirn__ct_use_fd(struct current_thread *ct)
 
 /* ---- turns ---------------------------------------------------------------------------------------- */
 
-/* Everything from the inject queue, behind what was pulled before. */
-static void take_injected(struct core *core)
+void pirn__ct_take_injected(struct core *core)
 {
     uint64_t n = pirn__inject_take_all(&core->ct->inject, &core->pulled);
 
@@ -187,7 +186,7 @@ struct header *pirn__ct_next_task(struct core *core)
 
     if (UNLIKELY(--core->until_global == 0)) {
         core->until_global = ct->base.global_queue_interval;
-        take_injected(core);
+        pirn__ct_take_injected(core);
         h = task_list_pop(&core->pulled);
         return h != NULL ? h : task_list_pop(&core->local);
     }
@@ -195,7 +194,7 @@ struct header *pirn__ct_next_task(struct core *core)
     if (LIKELY(h != NULL))
         return h;
     if (core->pulled.head == NULL)
-        take_injected(core);
+        pirn__ct_take_injected(core);
     return task_list_pop(&core->pulled);
 }
 
@@ -217,7 +216,7 @@ static COLD void serve_walkers(struct core *core, uint32_t asked)
 {
     struct current_thread *ct = core->ct;
 
-    take_injected(core);
+    pirn__ct_take_injected(core);
     link_list(ct, &core->local);
     link_list(ct, &core->pulled);
     link_list(ct, &core->deferred);

@@ -135,6 +135,8 @@ void pirn__ct_put_core(struct core *core);
 void pirn__ct_use_fd(struct current_thread *ct);
 /* Anything to do without waiting, as far as this thread sees? */
 bool pirn__ct_has_work(struct core *core);
+/* Everything from the inject queue goes behind what was pulled before. */
+void pirn__ct_take_injected(struct core *core);
 /* One task from the queues, by their turn; NULL: none is ready. */
 struct header *pirn__ct_next_task(struct core *core);
 /* Between polls: yields are ready again, the clock is up to date, walkers are served. */

@@ -126,7 +126,7 @@ static enum end run_turn(struct core *core)
             check_guards();
         }
         pirn__ct_maintain(core);
-        (void)pirn__inject_take_all(&ct->inject, &core->pulled);
+        pirn__ct_take_injected(core);
         /* mo: relaxed, both: our own counters. */
         core->pass = atomic_load_explicit(&core->local.len, memory_order_relaxed) +
                      atomic_load_explicit(&core->pulled.len, memory_order_relaxed);

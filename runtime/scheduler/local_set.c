@@ -334,11 +334,14 @@ static void recover(void *arg)
 static void run_contained(struct pirn_local_set *s, void (*fn)(void *arg))
 {
     struct pirn_local_set *outer = pirn__context.set;
+    void *runtime = pirn__scope.runtime;
 
     pirn__context.set = s;
+    pirn__scope.runtime = s->handle;
     while (!pirn__contain_busy(fn, s))
         (void)pirn__contain_busy(recover, s);
     pirn__context.set = outer;
+    pirn__scope.runtime = runtime;
 }
 
 static uint64_t still_alive(const struct pirn_local_set *s)

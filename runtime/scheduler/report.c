@@ -5,6 +5,7 @@
 
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/handle.h"
+#include "task/base/scope.h"
 #include "task/cell.h"
 #include "task/fault.h"
 
@@ -47,11 +48,16 @@ struct hook_call {
     const char *text;
 };
 
+/* In the runtime it is about, whatever thread this is: hooks may spawn. */
 static void call(struct pirn_handle *h, void (*fn)(void *arg), struct hook_call *c)
 {
+    void *runtime = pirn__scope.runtime;
+
     c->hooks = &h->hooks;
+    pirn__scope.runtime = h;
     if (!pirn__contain_busy(fn, c))
         pirn__report_contained(h);
+    pirn__scope.runtime = runtime;
 }
 
 static void call_task_hook(void *arg)

@@ -148,6 +148,6 @@ static void drop_frame(void *arg)
 
 bool pirn__root_drop(struct root *r, struct sched *s)
 {
-    pirn__harness_drop_ops(&r->ops, s);
+    pirn__harness_drop_ops(&r->ops, s, 0);
     return r->desc->drop == NULL || pirn__contain_busy(drop_frame, r);
 }
