@@ -21,12 +21,11 @@ struct each {
     void *user;
 };
 
-static int see_each(void *user, const struct task_facts *f, bool running)
+static int see_each(void *user, const struct task_facts *f)
 {
     struct each *e = user;
     pirn_task_info info;
 
-    (void)running;
     pirn__handle_info(e->h, f, &info);
     return e->see(e->user, &info);
 }
@@ -91,9 +90,9 @@ static int print(struct dump *d, const char *fmt, ...)
     return r;
 }
 
-static const char *word_for(uint64_t state, bool running)
+static const char *word_for(uint64_t state)
 {
-    if (running || (state & STATE_RUNNING))
+    if (state & STATE_RUNNING)
         return "running";
     if (state & STATE_COMPLETE)
         return "complete";
@@ -105,7 +104,7 @@ static double seconds(const struct dump *d, pirn_time since)
     return since > 0 && d->now > since ? (double)(d->now - since) / (double)PIRN_SEC : 0;
 }
 
-static int see_line(void *user, const struct task_facts *f, bool running)
+static int see_line(void *user, const struct task_facts *f)
 {
     struct dump *d = user;
     pirn_task_info t;
@@ -119,9 +118,8 @@ static int see_line(void *user, const struct task_facts *f, bool running)
     return print(d,
                  "task %" PRIu64 " \"%.200s\" %s state=0x%" PRIx64 " polls=%u age=%.3fs "
                  "last_poll=%.3fs await_line=%u spawn_site=%p worker=%u\n",
-                 t.id, t.name, word_for(t.state, running), t.state, t.polls,
-                 seconds(d, t.spawned_at), seconds(d, t.last_poll_at), t.await_line, t.spawn_site,
-                 t.worker);
+                 t.id, t.name, word_for(t.state), t.state, t.polls, seconds(d, t.spawned_at),
+                 seconds(d, t.last_poll_at), t.await_line, t.spawn_site, t.worker);
 }
 
 int pirn_runtime_dump(pirn_handle *h, int fd)

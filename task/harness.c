@@ -236,8 +236,9 @@ static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
 }
 
 /* A poll faulted: the frame's drop still runs, contained. The fault's text is in the scope, and a
- * second one would overwrite it, so the result is stored first. */
-static COLD void finish_faulted(struct header *h, struct poller *p)
+ * second one would overwrite it, so the result is stored first. @tell_poll: the hook after the poll
+ * has not been called. */
+static COLD void finish_faulted(struct header *h, struct poller *p, bool tell_poll)
 {
     struct sched *s = h->sched;
     struct task_facts facts;
@@ -247,6 +248,8 @@ static COLD void finish_faulted(struct header *h, struct poller *p)
     stat_add(&p->stats.faults, 1);
     pirn__harness_facts(h, &facts);
     s->ops->faulted(s, &facts, pirn__fault_code(), pirn__fault_text());
+    if (tell_poll)
+        s->ops->after_poll(s, &facts);
     pirn__op_rehead(&ops);
     pirn__harness_drop_ops(&ops, s, h->id);
     if (h->desc->drop != NULL)
@@ -355,7 +358,7 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
                              "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
                              "negative",
                              d->name != NULL ? d->name : "task", r);
-        finish_faulted(h, p);
+        finish_faulted(h, p, false);
     } else if (r == PIRN_PENDING) {
         pend(h, p, word);
     } else {
@@ -393,9 +396,7 @@ void pirn__harness_recover(struct poller *p)
     p->cx.cell = NULL;
     p->cx.ops = NULL;
     if (phase == PHASE_POLL) {
-        if (h->sched->watch & WATCH_POLL)
-            tell_hook(h->sched->ops->after_poll, h);
-        finish_faulted(h, p);
+        finish_faulted(h, p, h->sched->watch & WATCH_POLL);
     } else {
         complete_faulted(h, p, false, phase == PHASE_DROP_WITH_OUTPUT);
     }

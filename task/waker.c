@@ -150,6 +150,8 @@ void pirn__waker_wake_contained(pirn_waker *w, struct sched *s)
 {
     if (w->vt == &pirn__task_waker_vt)
         pirn__waker_wake((struct task_waker){w->data});
+    else if (w->vt == NULL)
+        return; /* a poll with the empty waker */
     else if (LIKELY(w->vt->size == WAKER_VT_OWN))
         w->vt->wake(w->data);
     else if (!pirn__contain(wake_foreign, w))

@@ -138,6 +138,7 @@ void pirn__ct_put_core(struct core *core)
     bool used;
 
     core->root = NULL;
+    poller_idle(&core->poller);
     pirn__ct_give_back(core);
     /* mo: relaxed: looked at again below. */
     used = atomic_load_explicit(&ct->fd_used, memory_order_relaxed);

@@ -15,7 +15,7 @@ enum {
 
 struct walker {
     struct current_thread *ct;
-    int (*see)(void *user, const struct task_facts *f, bool running);
+    int (*see)(void *user, const struct task_facts *f);
     void *user;
     struct owned_walk walk;
     struct task_facts *rows;
@@ -91,19 +91,16 @@ static void see_rows(void *arg)
         n = pirn__owned_walk(&w->walk, w->rows, WALK_CHUNK);
         pirn__rcu_leave_thread(registered);
         for (size_t i = 0; i < n && w->result == 0; i++) {
-            bool running = w->rows[i].id == w->running.id;
-
-            w->running_seen |= running;
-            w->result = w->see(w->user, &w->rows[i], running);
+            w->running_seen |= w->rows[i].id == w->running.id;
+            w->result = w->see(w->user, &w->rows[i]);
         }
     } while (n != 0 && w->result == 0);
     if (w->result == 0 && w->running.id != 0 && !w->running_seen)
-        w->result = w->see(w->user, &w->running, true);
+        w->result = w->see(w->user, &w->running);
 }
 
-int pirn__walk(struct current_thread *ct,
-               int (*see)(void *user, const struct task_facts *f, bool running), void *user,
-               bool *complete)
+int pirn__walk(struct current_thread *ct, int (*see)(void *user, const struct task_facts *f),
+               void *user, bool *complete)
 {
     const pirn_alloc *a = &ct->base.sched.alloc;
     size_t bytes = WALK_CHUNK * sizeof(struct task_facts);

@@ -5,11 +5,9 @@
 
 #include "runtime/scheduler/current_thread.h"
 
-/* Calls see(user, facts, running) for every live task, holding nothing; @running: it is the one that
- * the driving thread says it runs. Tasks that sit in queues only are linked first, by whoever
+/* Calls see(user, facts) for every live task, holding nothing. Tasks that sit in queues only are linked first, by whoever
  * drives; *@complete: that happened in time. Return: 0, what @see returned, -ENOMEM. */
-int pirn__walk(struct current_thread *ct,
-               int (*see)(void *user, const struct task_facts *f, bool running), void *user,
-               bool *complete);
+int pirn__walk(struct current_thread *ct, int (*see)(void *user, const struct task_facts *f),
+               void *user, bool *complete);
 
 #endif
