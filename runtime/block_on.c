@@ -20,6 +20,8 @@ int pirn_block_on(pirn_handle *h, const pirn_task_desc *d, void *frame, pirn_res
     h = pirn__runtime_resolve(h, "pirn_block_on");
     if (h == NULL)
         return PIRN_ENORUNTIME;
+    if (frame == NULL && d->frame_size != 0)
+        return pirn__error(-EINVAL, "pirn_block_on: frame is NULL, and frame_size is not 0");
     r = pirn__runtime_check_thread(ct_of(h), "pirn_block_on");
     return r != 0 ? r : pirn__ct_block_on(ct_of(h), d, frame, res, out);
 }

@@ -100,6 +100,24 @@ struct guard {
 };
 _Static_assert(sizeof(struct guard) == sizeof(pirn_enter), "a guard fits what is promised");
 
+static void leave_innermost(void)
+{
+    struct guard *g = pirn__scope.guards;
+    struct pirn_handle *h = context_handle();
+
+    pirn__scope.runtime = g->before;
+    pirn__scope.guards = g->outer;
+    g->thread = NULL;
+    pirn_handle_unref(h);
+}
+
+/* A fault jumps over their ends. */
+static void leave_guards(void *until)
+{
+    while (pirn__scope.guards != until)
+        leave_innermost();
+}
+
 int pirn_handle_enter(pirn_handle *h, pirn_enter *guard)
 {
     struct guard *g = (struct guard *)(void *)guard;
@@ -107,8 +125,9 @@ int pirn_handle_enter(pirn_handle *h, pirn_enter *guard)
     if (h == NULL || guard == NULL)
         return pirn__error(-EINVAL, "pirn_handle_enter: %s is NULL", h == NULL ? "h" : "guard");
     *g = (struct guard){context_handle(), pirn__scope.guards, &pirn__context, 0};
-    pirn__scope.runtime = h;
+    pirn__scope.runtime = pirn_handle_ref(h);
     pirn__scope.guards = g;
+    pirn__scope.leave_guards = leave_guards;
     return 0;
 }
 
@@ -118,9 +137,7 @@ void pirn_enter_exit(pirn_enter *guard)
 
     if (g == NULL || g->thread != &pirn__context || pirn__scope.guards != g)
         CLIENT_BUG("pirn_enter_exit", "not the innermost guard of this thread");
-    pirn__scope.runtime = g->before;
-    pirn__scope.guards = g->outer;
-    g->thread = NULL;
+    leave_innermost();
 }
 
 uint64_t pirn_random(void)

@@ -2,7 +2,7 @@
 /* Memory of cells.
  *
  * A slab holds cells of one class and lists its free ones itself, so that a slab whose cells have
- * all come back can be given back whole. Up to 64 empty slabs, and as many as are in use, are kept:
+ * all come back can be given back whole. Up to 128 empty slabs, and as many as are in use, are kept:
  * a burst's memory goes away, a steady rhythm's does not.
  *
  * A cell that is freed by another thread than its cache's owner goes onto the cache's `remote`
@@ -18,7 +18,7 @@ enum {
     SLAB_HEADER = 64,
     SLAB_TAIL =
         64, /* left to the allocator's own header, so that slabs of malloc lie side by side */
-    EMPTY_KEPT = 64,
+    EMPTY_KEPT = 128,
 };
 
 struct slab {

@@ -13,7 +13,7 @@
 #include "task/cell.h"
 
 enum {
-    SLAB_BYTES = 65536,    /* and its alignment: a cell finds its slab by masking */
+    SLAB_BYTES = 32768,    /* and its alignment: a cell finds its slab by masking */
     CELL_BYTES_MAX = 8192, /* larger cells are allocated one by one: CELL_LARGE */
     /* 16 bytes apart up to 1,024, 256 apart beyond */
     CELL_CLASSES = (1024 - CELL_STAGE) / 16 + 1 + (CELL_BYTES_MAX - 1024) / 256,

@@ -135,6 +135,9 @@ int pirn_poll_with(const pirn_waker *w, int (*poll)(void *frame, pirn_cx *cx, vo
 
     if (poll == NULL)
         return pirn__error(-EINVAL, "pirn_poll_with: poll is NULL");
+    if (cx.waker.vt != NULL && cx.waker.vt->size < sizeof *cx.waker.vt)
+        return pirn__error(-EINVAL, "pirn_waker_vt.size: %zu, must be %zu or more",
+                           cx.waker.vt->size, sizeof *cx.waker.vt);
     if (outer != NULL) {
         cx.root = outer->root;
         cx.budget = outer->budget;

@@ -27,6 +27,7 @@ static bool contain(void (*fn)(void *arg), void *arg, unsigned busy)
     void *volatile guards = pirn__scope.guards;
     volatile bool whole = false;
 
+    here.guards = pirn__scope.guards;
     if (_setjmp(here.at) == 0) {
         pirn__scope.recovery = &here;
         pirn__scope.busy += busy;
@@ -74,6 +75,9 @@ void pirn__fault_raise(void)
                 pirn__scope.fault_text);
         abort();
     }
+    /* While the stack that has them is still there. */
+    if (pirn__scope.guards != pirn__scope.recovery->guards)
+        pirn__scope.leave_guards(pirn__scope.recovery->guards);
     _longjmp(pirn__scope.recovery->at, 1);
 }
 

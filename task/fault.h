@@ -14,6 +14,7 @@
  * per call. */
 struct recovery {
     jmp_buf at;
+    void *guards; /* the scope's when this was set */
 };
 
 struct fault_record {

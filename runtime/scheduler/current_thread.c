@@ -286,10 +286,11 @@ void pirn__ct_park(struct core *core)
     poller_idle(&core->poller);
     pirn__report_thread(&ct->base, REPORT_PARK, 0);
     /* The hook may have woken or spawned: `pending` looks again. */
-    if (pirn__driver_park(&ct->driver, pending, core)) {
-        stat_add(&core->parks, 1);
+    stat_add(&core->parks, 1); /* before: whoever looks while we sleep finds it counted */
+    if (pirn__driver_park(&ct->driver, pending, core))
         update_clock(core);
-    }
+    else
+        stat_add(&core->parks, (uint64_t)-1);
     pirn__report_thread(&ct->base, REPORT_UNPARK, 0);
 }
 

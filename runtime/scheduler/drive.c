@@ -127,9 +127,8 @@ static enum end run_turn(struct core *core)
         }
         pirn__ct_maintain(core);
         pirn__ct_take_injected(core);
-        /* mo: relaxed, both: our own counters. */
-        core->pass = atomic_load_explicit(&core->local.len, memory_order_relaxed) +
-                     atomic_load_explicit(&core->pulled.len, memory_order_relaxed);
+        pirn__task_list_append(&core->local, &core->pulled);
+        core->pass = stat_get(&core->local.len);
         if (core->pass == 0)
             return END_IDLE;
         if (core->passes != 0 &&

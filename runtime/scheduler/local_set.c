@@ -38,6 +38,7 @@ struct pirn_local_set {
     uint64_t alive;
     uint32_t until_remote, left; /* ticks to the inject queue; polls left in this poll */
     bool closed;
+    bool running; /* its tasks, further up this stack */
     struct poller poller;
 };
 
@@ -338,8 +339,10 @@ static void run_contained(struct pirn_local_set *s, void (*fn)(void *arg))
 
     pirn__context.set = s;
     pirn__scope.runtime = s->handle;
+    s->running = true;
     while (!pirn__contain_busy(fn, s))
         (void)pirn__contain_busy(recover, s);
+    s->running = false;
     pirn__context.set = outer;
     pirn__scope.runtime = runtime;
 }
@@ -353,6 +356,8 @@ int pirn_local_set_poll(pirn_local_set *s, pirn_cx *cx)
 {
     if (s == NULL || !on_thread(s))
         return pirn__error(-EPERM, "pirn_local_set_poll: the set belongs to another thread");
+    if (s->running)
+        return pirn__error(-EDEADLK, "pirn_local_set_poll: inside a task of the set");
     /* Set before the queues are looked at: no wake is lost. */
     pirn_waker_cell_set(&s->outer, cx);
     s->left = TASKS_PER_POLL;
@@ -389,7 +394,7 @@ void pirn_local_set_free(pirn_local_set *s)
         return;
     if (!on_thread(s))
         CLIENT_BUG("pirn_local_set_free", "the set belongs to another thread");
-    if (pirn__context.set == s)
+    if (s->running)
         CLIENT_BUG("pirn_local_set_free", "from a task of the set itself");
     pirn__owned_close(&s->owned);
     pirn__inject_close(&s->inject, &s->pulled);

@@ -22,9 +22,11 @@ struct scope {
     struct pirn_cx *cx;        /* the innermost poll; NULL: none */
     struct recovery *recovery; /* NULL: a fault ends the process */
     unsigned busy;             /* runs tasks' code, so deep; 0: may block */
-    void *runtime, *guards;    /* the runtime this thread is in, and how it came there: kept here */
-                               /* so that a fault puts it back; task/ does not look */
-    int fault_code;            /* of the last fault raised here, until it is stored */
+    /* The runtime this thread is in, and how it came there: kept here so that a fault puts it back;
+     * task/ does not look. leave_guards ends the guards down to @until. */
+    void *runtime, *guards;
+    void (*leave_guards)(void *until);
+    int fault_code; /* of the last fault raised here, until it is stored */
     char fault_text[SCOPE_TEXT_BYTES];
     char error_text[SCOPE_TEXT_BYTES];
 };

@@ -190,7 +190,7 @@ typedef struct pirn_enter {
 /**
  * pirn_handle_enter() - make @h this thread's current runtime until pirn_enter_exit()
  *
- * Runs nothing. @h is borrowed until then. Guards end in reverse order, on their thread, each inside
+ * Runs nothing. The guard holds a reference. Guards end in reverse order, on their thread, each inside
  * the task or callback that began it; else: message, abort. A fault in between ends them too.
  * Return: 0; -EINVAL for NULL. (tokio: Handle::enter)
  */
@@ -290,7 +290,7 @@ PIRN_API PIRN_MUST_USE int pirn_local_set_spawn(pirn_local_set *s, const pirn_ta
  * pirn_local_set_poll() - run the set's ready tasks, up to 61, each with a budget of its own
  *
  * Return: 0 when the set is empty (it may be filled and polled again), PIRN_PENDING, -EPERM on
- * another thread than its own. (tokio: LocalSet::poll)
+ * another thread than its own, -EDEADLK from a task of the set itself. (tokio: LocalSet::poll)
  */
 PIRN_API PIRN_MUST_USE int pirn_local_set_poll(pirn_local_set *s, pirn_cx *cx);
 
@@ -322,7 +322,8 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_turn(pirn_runtime *rt, pirn_time until,
 
 /* ---- looking inside --------------------------------------------------------------------- */
 
-/* Counters since the start, exact once the runtime is quiet; figures marked * are as of now. */
+/* Counters since the start, exact once the runtime is quiet; figures marked * are as of now. Tasks of
+ * local sets belong to their set and are not in here. */
 typedef struct pirn_metrics {
     size_t size;      /* in: sizeof(pirn_metrics) of the caller; out: bytes filled */
     uint32_t workers; /* * threads that run tasks: 1 */
@@ -354,7 +355,8 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m)
  * @see: returns 0 to go on; anything else ends the walk. Called holding nothing: it may spawn,
  *       wake, take as long as it likes
  *
- * Sees every task that lives throughout the call, none twice. Tasks not polled yet are listed by
+ * Sees every task that lives throughout the call, none twice; not those of local sets, which belong
+ * to their set. Tasks not polled yet are listed by
  * the thread that drives, at its next tick; if that does not come within 100 ms (one long poll),
  * they are left out: pirn_runtime_dump() says how many. Threads: any.
  *

@@ -12,7 +12,7 @@ extern "C" {
 /**
  * struct pirn_alloc - a caller's allocator, given to a runtime through its options
  * @size:  sizeof(pirn_alloc)
- * @alloc: returns @n bytes at a multiple of @align (a power of two, up to 65,536: task cells are
+ * @alloc: returns @n bytes at a multiple of @align (a power of two, up to 32,768: task cells are
  *         taken by the slab), or NULL
  * @free:  takes back what @alloc returned, with the same @n; never called with NULL
  * @user:  handed to both

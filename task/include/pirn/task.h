@@ -293,7 +293,7 @@ PIRN_API PIRN_MUST_USE int pirn_cx_fault(pirn_cx *cx, int code, const char *fmt,
  * Threads: any. There is no task: pirn_task_id() is 0, operations left pending are the caller's to
  * drop. The budget is the surrounding poll's, outside of one there is no limit.
  *
- * Return: what @poll returned; -EINVAL for a NULL @poll.
+ * Return: what @poll returned; -EINVAL for a NULL @poll, or a waker of too small a size.
  */
 PIRN_API PIRN_MUST_USE int pirn_poll_with(const pirn_waker *w,
                                           int (*poll)(void *frame, pirn_cx *cx, void *out),
