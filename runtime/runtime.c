@@ -42,7 +42,7 @@ int pirn__runtime_check_thread(const struct current_thread *ct, const char *call
     return 0;
 }
 
-int pirn_runtime_shutdown(pirn_runtime *rt, pirn_time deadline)
+static int shut_down(pirn_runtime *rt, pirn_time deadline, bool for_good)
 {
     struct current_thread *ct = runtime_ct(rt);
     int r;
@@ -52,7 +52,12 @@ int pirn_runtime_shutdown(pirn_runtime *rt, pirn_time deadline)
     if (pirn__scope.busy != 0)
         return pirn__error(-EDEADLK, "pirn_runtime_shutdown: inside a task");
     r = pirn__runtime_check_thread(ct, "pirn_runtime_shutdown");
-    return r != 0 ? r : pirn__ct_shutdown(ct, deadline);
+    return r != 0 ? r : pirn__ct_shutdown(ct, deadline, for_good);
+}
+
+int pirn_runtime_shutdown(pirn_runtime *rt, pirn_time deadline)
+{
+    return shut_down(rt, deadline, false);
 }
 
 void pirn_runtime_free(pirn_runtime *rt)
@@ -61,7 +66,7 @@ void pirn_runtime_free(pirn_runtime *rt)
         return;
     if (pirn__ct_is_closed(runtime_ct(rt)))
         CLIENT_BUG("pirn_runtime_free", "the runtime was freed before");
-    if (pirn_runtime_shutdown(rt, PIRN_NEVER) != 0)
+    if (shut_down(rt, PIRN_NEVER, true) != 0)
         CLIENT_BUG("pirn_runtime_free", pirn_last_error_text());
     pirn__ct_release(runtime_ct(rt));
 }

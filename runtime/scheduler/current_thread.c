@@ -319,6 +319,12 @@ void pirn__ct_note_stopped(struct current_thread *ct)
     atomic_store_explicit(&ct->stop, CT_STOPPED, memory_order_seq_cst);
 }
 
+bool pirn__ct_has_stopped(const struct current_thread *ct)
+{
+    /* mo: acquire pairs with [core] in note_stopped. */
+    return atomic_load_explicit(&ct->stop, memory_order_acquire) == CT_STOPPED;
+}
+
 void pirn__ct_drain(struct core *core)
 {
     struct current_thread *ct = core->ct;

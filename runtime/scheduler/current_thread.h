@@ -91,7 +91,7 @@ static inline struct current_thread *ct_of(pirn_handle *h)
 /* ---- life ---- */
 /* @base: options filled in; copied. Return: 0, -ENOMEM, -EMFILE, -ENFILE. */
 int pirn__ct_new(struct pirn_handle *base, struct current_thread **out);
-/* The runtime is shut down and given up; the handle stays while anybody holds it. */
+/* The runtime is shut down for good and given up; the handle stays while anybody holds it. */
 void pirn__ct_release(struct current_thread *ct);
 
 /* ---- spawn: runtime/scheduler/ct_spawn.c ---- */
@@ -153,12 +153,14 @@ bool pirn__ct_is_stopping(const struct current_thread *ct);
 /* Asks whoever drives, or waits to, to stop. */
 void pirn__ct_ask_stop(struct current_thread *ct);
 void pirn__ct_note_stopped(struct current_thread *ct);
+bool pirn__ct_has_stopped(const struct current_thread *ct);
 
 /* ---- driving: runtime/scheduler/drive.c ---- */
 /* The faces of the same name, arguments checked. */
 int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *frame,
                       pirn_result *res, void *out);
 int pirn__ct_turn(struct current_thread *ct, pirn_time until);
-int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline);
+/* @for_good: the core is not put back; nobody drives again. */
+int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline, bool for_good);
 
 #endif

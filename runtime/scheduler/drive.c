@@ -191,6 +191,10 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
             pirn__waiters_remove(&ct->waiters, &root->waiter, true);
             return END_IDLE;
         }
+        if (pirn__ct_is_stopping(ct)) {
+            pirn__waiters_remove(&ct->waiters, &root->waiter, false);
+            return END_STOPPED;
+        }
         if (pirn__root_take_wake(root)) {
             bool whole = pirn__contain(poll_contained, &c);
 
@@ -199,10 +203,6 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
                 return whole ? END_READY : END_FAULTED;
             }
             continue; /* it may have woken itself, or the core may be free by now */
-        }
-        if (pirn__ct_is_stopping(ct)) {
-            pirn__waiters_remove(&ct->waiters, &root->waiter, false);
-            return END_STOPPED;
         }
         (void)pirn__waiter_sleep(&root->waiter, PIRN_NEVER);
     }
@@ -323,29 +323,44 @@ int pirn__ct_turn(struct current_thread *ct, pirn_time until)
 
 /* ---- shutdown -------------------------------------------------------------------------------------- */
 
-int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline)
+/* The core, when everybody has left; with STOPPED also NULL, unless it is wanted for good. */
+static int take_core_to_stop(struct current_thread *ct, pirn_time deadline, bool for_good,
+                             struct core **core)
 {
     struct core_waiter waiter;
-    struct core *core;
-    struct entry entry;
+    bool in_time = true;
 
-    pirn__ct_ask_stop(ct);
     pirn__waiter_init(&waiter);
     for (;;) {
         pirn__waiters_add(&ct->waiters, &waiter);
-        core = pirn__ct_take_core(ct);
-        if (core != NULL)
+        *core = pirn__ct_take_core(ct);
+        if (*core != NULL || (!for_good && pirn__ct_has_stopped(ct)) || !in_time)
             break;
-        if (!pirn__waiter_sleep(&waiter, deadline)) {
-            pirn__waiters_remove(&ct->waiters, &waiter, false);
-            return pirn__error(-ETIMEDOUT, "pirn_runtime_shutdown: a poll still runs");
-        }
+        in_time = pirn__waiter_sleep(&waiter, deadline);
         (void)pirn__waiter_take(&waiter);
     }
-    pirn__waiters_remove(&ct->waiters, &waiter, true);
+    pirn__waiters_remove(&ct->waiters, &waiter, *core != NULL);
+    return *core != NULL || in_time ? 0 : -ETIMEDOUT;
+}
+
+int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline, bool for_good)
+{
+    struct core *core;
+    struct entry entry;
+    int r;
+
+    pirn__ct_ask_stop(ct);
+    r = take_core_to_stop(ct, deadline, for_good, &core);
+    if (r != 0)
+        return pirn__error(r, "pirn_runtime_shutdown: a poll still runs");
+    if (core == NULL)
+        return 0; /* somebody else has done it */
     enter_runtime(&entry, ct, core);
     stop(core);
     leave_runtime(&entry);
-    pirn__ct_put_core(core);
+    if (for_good)
+        pirn__ct_give_back(core);
+    else
+        pirn__ct_put_core(core);
     return 0;
 }

@@ -48,6 +48,8 @@ static bool link_queued(struct current_thread *ct)
     while (!linked_since(ct, asked)) {
         uint32_t done;
 
+        if (pirn__ct_has_stopped(ct))
+            return true;
         core = pirn__ct_take_core(ct);
         if (core != NULL) {
             pirn__ct_serve_walkers(core);
