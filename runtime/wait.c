@@ -41,7 +41,7 @@ static void parker_drop(void *data)
 }
 
 static const pirn_waker_vt parker_vt = {
-    WAKER_VT_OWN, parker_clone, parker_wake, parker_wake, parker_drop,
+    WAKER_VT_PARKER, parker_clone, parker_wake, parker_wake, parker_drop,
 };
 
 /* Return: false: the deadline is past. */

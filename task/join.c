@@ -87,6 +87,8 @@ static NOINLINE bool replace_waker(struct header *h, const pirn_waker *w)
         return register_behind_fd(h, fd_of(h), w);
     if (same_waker(&h->join_waker, w))
         return false;
+    if (slot_vt(&h->join_waker) != NULL && slot_vt(&h->join_waker)->size == WAKER_VT_PARKER)
+        CLIENT_BUG("pirn_join_wait", "another thread waits on the same handle");
     copy_words(&old, &h->join_waker);
     if (!pirn__state_unset_join_waker(&h->state))
         return true; /* the completer has the old one */

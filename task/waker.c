@@ -152,7 +152,7 @@ void pirn__waker_wake_contained(pirn_waker *w, struct sched *s)
         pirn__waker_wake((struct task_waker){w->data});
     else if (w->vt == NULL)
         return; /* a poll with the empty waker */
-    else if (LIKELY(w->vt->size == WAKER_VT_OWN))
+    else if (LIKELY(w->vt->size >= WAKER_VT_PARKER))
         w->vt->wake(w->data);
     else if (!pirn__contain(wake_foreign, w))
         s->ops->contained(s);

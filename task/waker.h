@@ -21,6 +21,8 @@ void pirn__waker_drop(struct task_waker w); /* consumes */
 
 /* As `size` of a waker's vt: one of pirn's own, which neither faults nor runs code of the caller's. */
 #define WAKER_VT_OWN SIZE_MAX
+/* Likewise, of a thread that sleeps in pirn_join_wait(). */
+#define WAKER_VT_PARKER (SIZE_MAX - 1)
 
 /* Cancels: the abort of join and abort handles, and their reference stays. */
 void pirn__waker_abort(struct header *h);

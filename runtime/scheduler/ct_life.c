@@ -36,6 +36,7 @@ int pirn__ct_new(struct pirn_handle *base, struct current_thread **out)
     pirn__inject_init(&ct->inject);
     pirn__owned_init(&ct->owned);
     pirn__waiters_init(&ct->waiters);
+    lock_init(&ct->sets_lock);
     spin_init(&ct->shared.lock);
     pirn__cache_init(&ct->shared.cells, &ct->base.sched.alloc);
     core = &ct->core;
@@ -77,6 +78,7 @@ void pirn__handle_free(struct pirn_handle *h)
     pirn__cache_fini(&ct->core.cells);
     pirn__cache_fini(&ct->shared.cells);
     pirn__waiters_fini(&ct->waiters);
+    lock_fini(&ct->sets_lock);
     pirn__driver_fini(&ct->driver);
     if (h->name != NULL)
         a.free(a.user, (void *)(uintptr_t)h->name, strlen(h->name) + 1);

@@ -64,6 +64,11 @@ struct ct_shared {
     _Atomic(uint64_t) spawned; /* written under the lock; read for metrics */
 };
 
+/* Of local sets. */
+struct local_totals {
+    uint64_t spawned, finished, polls, faults, budget_yields, cell_bytes, retired_cells, queued;
+};
+
 struct current_thread {
     struct pirn_handle base;
     _Atomic(struct core *) slot;   /* the core, when nobody drives */
@@ -77,6 +82,10 @@ struct current_thread {
     struct owned owned;
     struct ct_shared shared;
     struct waiter_list waiters;
+    struct lock sets_lock;
+    struct pirn_local_set *sets;   /* guard: sets_lock, as the next two */
+    struct local_totals past_sets; /* what sets that are gone had counted */
+    uint64_t sets_made;
     /* A walker has asked that tasks which were never polled be linked; and the last request that
      * was met, a futex. */
     _Atomic(uint32_t) link_asked, link_done;

@@ -31,11 +31,13 @@ struct pirn_local_set {
     struct inject inject;
     pirn_waker_cell outer; /* whoever polls the set */
     ref_count refs;        /* the owner's, and after the free one for each cell that is out */
-    struct owned owned;    /* its walkers' side is not used */
+    struct owned owned;    /* of all its tasks: they are linked when they are spawned */
+    struct pirn_local_set *next, *prev; /* guard: ct->sets_lock. In ct->sets, newest first */
+    uint64_t number;                    /* immutable: the order they were made in */
+    _Atomic(uint64_t) spawned;          /* written by the thread; read for metrics */
     /* guard, from here on: the thread */
     struct task_list local, pulled;
     struct cell_cache cells;
-    uint64_t alive;
     uint32_t until_remote, left; /* ticks to the inject queue; polls left in this poll */
     bool closed;
     bool running; /* its tasks, further up this stack */
@@ -108,16 +110,16 @@ static void set_unref(struct pirn_local_set *s, uint64_t n)
     pirn_handle_unref(h);
 }
 
-static void local_free_cell(struct sched *sched, struct header *h)
+void pirn__local_reuse(void *set, struct header *h)
 {
-    struct pirn_local_set *s = set_of(sched);
+    struct pirn_local_set *s = set;
     struct cell_layout l;
 
     if (h->owned.kind & CELL_LARGE) {
         pirn__task_layout(h->desc, &l);
         s->sched.alloc.free(s->sched.alloc.user, (char *)h - l.header_offset, l.bytes);
         set_unref(s, 1);
-    } else if (local_here(sched)) {
+    } else if (local_here(&s->sched)) {
         struct slab *slab = pirn__cache_give(&s->cells, h);
 
         if (slab != NULL)
@@ -125,6 +127,12 @@ static void local_free_cell(struct sched *sched, struct header *h)
     } else if (!pirn__cache_give_remote(&s->cells, h)) {
         set_unref(s, 1);
     }
+}
+
+static void local_free_cell(struct sched *sched, struct header *h)
+{
+    if (pirn__owned_retire(&set_of(sched)->owned, h))
+        pirn__local_reuse(set_of(sched), h);
 }
 
 static void local_faulted(struct sched *s, const struct task_facts *f, int code, const char *text)
@@ -181,6 +189,84 @@ static const struct sched_ops local_ops = {
     .join_fd_signal = pirn__join_fd_signal,
 };
 
+/* ---- what others see of it ---------------------------------------------------------------------- */
+
+static void register_set(struct pirn_local_set *s)
+{
+    struct current_thread *ct = ct_of(s->handle);
+
+    lock_take(&ct->sets_lock);
+    s->number = ++ct->sets_made;
+    s->next = ct->sets;
+    if (s->next != NULL)
+        s->next->prev = s;
+    ct->sets = s;
+    lock_give(&ct->sets_lock);
+}
+
+static void add_totals(const struct pirn_local_set *s, struct local_totals *t)
+{
+    const struct poll_stats *p = &s->poller.stats;
+
+    t->finished += stat_get(&p->finished);
+    t->spawned += stat_get(&s->spawned);
+    t->polls += stat_get(&p->polls);
+    t->faults += stat_get(&p->faults);
+    t->budget_yields += stat_get(&p->budget_yields);
+    t->cell_bytes += stat_get(&s->cells.bytes);
+    t->retired_cells += stat_get(&s->owned.limbo_count);
+    t->queued += stat_get(&s->local.len) + stat_get(&s->pulled.len);
+}
+
+/* Its tasks have ended; what it has counted stays with the runtime. */
+static void unregister_set(struct pirn_local_set *s)
+{
+    struct current_thread *ct = ct_of(s->handle);
+    struct local_totals *past = &ct->past_sets;
+
+    lock_take(&ct->sets_lock);
+    *(s->prev != NULL ? &s->prev->next : &ct->sets) = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    add_totals(s, past);
+    past->cell_bytes = past->retired_cells = past->queued = 0;
+    lock_give(&ct->sets_lock);
+}
+
+void pirn__local_totals(struct current_thread *ct, struct local_totals *t)
+{
+    lock_take(&ct->sets_lock);
+    *t = ct->past_sets;
+    for (const struct pirn_local_set *s = ct->sets; s != NULL; s = s->next)
+        add_totals(s, t);
+    lock_give(&ct->sets_lock);
+}
+
+struct pirn_local_set *pirn__local_next(struct current_thread *ct, uint64_t *below)
+{
+    struct pirn_local_set *s;
+
+    lock_take(&ct->sets_lock);
+    for (s = ct->sets; s != NULL && s->number >= *below; s = s->next) {
+    }
+    if (s != NULL) {
+        ref_add(&s->refs, 1);
+        *below = s->number;
+    }
+    lock_give(&ct->sets_lock);
+    return s;
+}
+
+void pirn__local_unref(struct pirn_local_set *s)
+{
+    set_unref(s, 1);
+}
+
+struct owned *pirn__local_list(struct pirn_local_set *s)
+{
+    return &s->owned;
+}
+
 /* ---- life ------------------------------------------------------------------------------------- */
 
 int pirn_local_set_new(pirn_handle *h, pirn_local_set **out)
@@ -211,6 +297,7 @@ int pirn_local_set_new(pirn_handle *h, pirn_local_set **out)
     s->poller.cx.root = &s->poller.cx;
     s->poller.cx.sched = &s->sched;
     ref_init(&s->refs, 1);
+    register_set(s);
     *out = s;
     return 0;
 }
@@ -268,12 +355,12 @@ int pirn__local_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *fr
         pirn__harness_facts(h, &facts);
         pirn__report_task(s->handle, REPORT_SPAWN, &facts);
     }
-    s->alive++;
-    if (s->closed) {
+    stat_add(&s->spawned, 1);
+    /* Linked at once, so that a walker from elsewhere finds it; refused, it ends here. */
+    if (pirn__owned_link(&s->owned, h))
+        local_schedule(&s->sched, (struct notified){h});
+    else
         pirn__harness_cancel_queued((struct notified){h}, &s->poller);
-        return 0;
-    }
-    local_schedule(&s->sched, (struct notified){h});
     return 0;
 }
 
@@ -349,7 +436,7 @@ static void run_contained(struct pirn_local_set *s, void (*fn)(void *arg))
 
 static uint64_t still_alive(const struct pirn_local_set *s)
 {
-    return s->alive - stat_get(&s->poller.stats.finished);
+    return stat_get(&s->spawned) - stat_get(&s->poller.stats.finished);
 }
 
 int pirn_local_set_poll(pirn_local_set *s, pirn_cx *cx)
@@ -400,6 +487,7 @@ void pirn_local_set_free(pirn_local_set *s)
     pirn__inject_close(&s->inject, &s->pulled);
     run_contained(s, drain_set);
     s->closed = true;
+    unregister_set(s);
     pirn_waker_cell_fini(&s->outer);
     /* As in pirn__ct_release(). */
     ref_add(&s->refs, BIAS);

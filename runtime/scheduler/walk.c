@@ -7,6 +7,7 @@
 
 #include "runtime/os/clock.h"
 #include "runtime/os/futex.h"
+#include "runtime/scheduler/local_set.h"
 #include "task/rcu.h"
 
 enum {
@@ -18,6 +19,7 @@ struct walker {
     int (*see)(void *user, const struct task_facts *f);
     void *user;
     struct owned_walk walk;
+    struct pirn_local_set *set; /* whose list is walked, with a reference; NULL: the runtime's */
     struct task_facts *rows;
     struct task_facts running; /* id 0: none */
     bool running_seen;
@@ -82,9 +84,9 @@ static void look_at_running(struct walker *w)
     w->running.polls = 1;
 }
 
-static void see_rows(void *arg)
+/* Along one list. */
+static void see_list(struct walker *w)
 {
-    struct walker *w = arg;
     size_t n;
 
     do {
@@ -97,6 +99,23 @@ static void see_rows(void *arg)
             w->result = w->see(w->user, &w->rows[i]);
         }
     } while (n != 0 && w->result == 0);
+    pirn__owned_walk_end(&w->walk);
+}
+
+static void see_rows(void *arg)
+{
+    struct walker *w = arg;
+    uint64_t below = UINT64_MAX;
+
+    w->walk = (struct owned_walk){.list = &w->ct->owned, .reuse = pirn__ct_reuse, .user = w->ct};
+    see_list(w);
+    while (w->result == 0 && (w->set = pirn__local_next(w->ct, &below)) != NULL) {
+        w->walk = (struct owned_walk){
+            .list = pirn__local_list(w->set), .reuse = pirn__local_reuse, .user = w->set};
+        see_list(w);
+        pirn__local_unref(w->set);
+        w->set = NULL;
+    }
     if (w->result == 0 && w->running.id != 0 && !w->running_seen)
         w->result = w->see(w->user, &w->running);
 }
@@ -110,7 +129,6 @@ int pirn__walk(struct current_thread *ct, int (*see)(void *user, const struct ta
         .ct = ct,
         .see = see,
         .user = user,
-        .walk = {.list = &ct->owned, .reuse = pirn__ct_reuse, .user = ct},
     };
     bool whole;
 
@@ -121,7 +139,11 @@ int pirn__walk(struct current_thread *ct, int (*see)(void *user, const struct ta
     *complete = link_queued(ct);
     look_at_running(&w);
     whole = pirn__contain(see_rows, &w);
-    pirn__owned_walk_end(&w.walk);
+    if (!whole) { /* in the middle of a list */
+        pirn__owned_walk_end(&w.walk);
+        if (w.set != NULL)
+            pirn__local_unref(w.set);
+    }
     a->free(a->user, w.rows, bytes);
     pirn_handle_unref(&ct->base);
     if (!whole)

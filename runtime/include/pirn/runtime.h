@@ -323,7 +323,7 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_turn(pirn_runtime *rt, pirn_time until,
 /* ---- looking inside --------------------------------------------------------------------- */
 
 /* Counters since the start, exact once the runtime is quiet; figures marked * are as of now. Tasks of
- * local sets belong to their set and are not in here. */
+ * local sets count. */
 typedef struct pirn_metrics {
     size_t size;      /* in: sizeof(pirn_metrics) of the caller; out: bytes filled */
     uint32_t workers; /* * threads that run tasks: 1 */
@@ -355,8 +355,8 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m)
  * @see: returns 0 to go on; anything else ends the walk. Called holding nothing: it may spawn,
  *       wake, take as long as it likes
  *
- * Sees every task that lives throughout the call, none twice; not those of local sets, which belong
- * to their set. Tasks not polled yet are listed by
+ * Sees every task that lives throughout the call, none twice; those of
+ * local sets too. Tasks not polled yet are listed by
  * the thread that drives, at its next tick; if that does not come within 100 ms (one long poll),
  * they are left out: pirn_runtime_dump() says how many. Threads: any.
  *
