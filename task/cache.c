@@ -2,8 +2,9 @@
 /* Memory of cells.
  *
  * A slab holds cells of one class and lists its free ones itself, so that a slab whose cells have
- * all come back can be given back whole. Up to 128 empty slabs, and as many as are in use, are kept:
- * a burst's memory goes away, a steady rhythm's does not.
+ * all come back serves any class, or can be given back whole. As many empty slabs as are in use are
+ * kept, and up to 128: a burst's memory goes away, a steady rhythm's does not. The last slab of a
+ * class stays with it even when it is empty: one task that comes and goes moves no slab.
  *
  * A cell that is freed by another thread than its cache's owner goes onto the cache's `remote`
  * stack, which the owner takes whole when it runs out. Free cells are poisoned for AddressSanitizer
@@ -18,12 +19,12 @@ enum {
     SLAB_HEADER = 64,
     SLAB_TAIL =
         64, /* left to the allocator's own header, so that slabs of malloc lie side by side */
-    EMPTY_KEPT = 128,
+    SPARES_KEPT = 128,
 };
 
 struct slab {
     struct cell_cache *owner;
-    struct slab *next, *prev; /* in owner->with_room while there is room */
+    struct slab *next, *prev; /* in owner->with_room while there is room, or in owner->spare */
     struct slab *all_next, *all_prev;
     struct header *free; /* linked by queue_next */
     uint32_t cell_bytes;
@@ -40,8 +41,8 @@ void pirn__cache_init(struct cell_cache *c, const pirn_alloc *a)
     c->alloc = a;
     for (unsigned i = 0; i < CELL_CLASSES; i++)
         c->with_room[i] = NULL;
-    c->all = NULL;
-    c->slabs = c->empty = 0;
+    c->all = c->spare = NULL;
+    c->slabs = c->spares = 0;
     c->live = 0;
     /* mo: relaxed, both: not shared yet. */
     atomic_store_explicit(&c->remote, NULL, memory_order_relaxed);
@@ -101,38 +102,57 @@ static void set_bytes(struct cell_cache *c)
 
 struct slab *pirn__cache_new_slab(const pirn_alloc *a)
 {
-    return a->alloc(a->user, SLAB_BYTES - SLAB_TAIL, SLAB_BYTES);
+    struct slab *s = a->alloc(a->user, SLAB_BYTES - SLAB_TAIL, SLAB_BYTES);
+
+    if (s != NULL)
+        s->next = NULL;
+    return s;
 }
 
-void pirn__cache_free_slab(const pirn_alloc *a, struct slab *s)
+void pirn__cache_free_slabs(const pirn_alloc *a, struct slab *s)
 {
-    UNPOISON(s, SLAB_BYTES - SLAB_TAIL);
-    a->free(a->user, s, SLAB_BYTES - SLAB_TAIL);
+    while (s != NULL) {
+        struct slab *next = s->next;
+
+        UNPOISON(s, SLAB_BYTES - SLAB_TAIL);
+        a->free(a->user, s, SLAB_BYTES - SLAB_TAIL);
+        s = next;
+    }
 }
 
-void pirn__cache_add(struct cell_cache *c, struct slab *s, unsigned class)
+void pirn__cache_add(struct cell_cache *c, struct slab *s)
 {
     s->owner = c;
-    s->class = (uint16_t) class;
-    s->cell_bytes = class_bytes(class);
-    s->capacity = (uint16_t)((SLAB_BYTES - SLAB_TAIL - SLAB_HEADER) / s->cell_bytes);
-    s->used = s->fresh = 0;
-    s->free = NULL;
     s->all_prev = NULL;
     s->all_next = c->all;
     if (c->all != NULL)
         c->all->all_prev = s;
     c->all = s;
     c->slabs++;
-    c->empty++;
     set_bytes(c);
-    list_with_room(c, s);
+    s->next = c->spare;
+    c->spare = s;
+    c->spares++;
     POISON((char *)s + SLAB_HEADER, SLAB_BYTES - SLAB_TAIL - SLAB_HEADER);
+}
+
+/* A spare slab becomes one of the class. */
+static void open_slab(struct cell_cache *c, unsigned class)
+{
+    struct slab *s = c->spare;
+
+    c->spare = s->next;
+    c->spares--;
+    s->class = (uint16_t) class;
+    s->cell_bytes = class_bytes(class);
+    s->capacity = (uint16_t)((SLAB_BYTES - SLAB_TAIL - SLAB_HEADER) / s->cell_bytes);
+    s->used = s->fresh = 0;
+    s->free = NULL;
+    list_with_room(c, s);
 }
 
 static void forget_slab(struct cell_cache *c, struct slab *s)
 {
-    unlist_with_room(c, s);
     if (s->all_prev != NULL)
         s->all_prev->all_next = s->all_next;
     else
@@ -140,8 +160,32 @@ static void forget_slab(struct cell_cache *c, struct slab *s)
     if (s->all_next != NULL)
         s->all_next->all_prev = s->all_prev;
     c->slabs--;
-    c->empty--;
-    set_bytes(c);
+}
+
+/* Its cells are all back. Return: slabs that are too many now, up to two: one more is empty and one
+ * fewer is in use. */
+static struct slab *close_slab(struct cell_cache *c, struct slab *s)
+{
+    struct slab *surplus = NULL;
+
+    if (s->prev == NULL && s->next == NULL)
+        return NULL; /* the last of its class */
+    unlist_with_room(c, s);
+    s->next = c->spare;
+    c->spare = s;
+    c->spares++;
+    for (unsigned i = 0; i < 2 && c->spares > SPARES_KEPT && c->spares > c->slabs - c->spares;
+         i++) {
+        s = c->spare;
+        c->spare = s->next;
+        c->spares--;
+        forget_slab(c, s);
+        s->next = surplus;
+        surplus = s;
+    }
+    if (surplus != NULL)
+        set_bytes(c);
+    return surplus;
 }
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -168,18 +212,12 @@ struct slab *pirn__cache_give(struct cell_cache *c, struct header *h)
     mark_free(h, s->free, s->cell_bytes);
     s->free = h;
     c->live--;
-    if (s->used-- == s->capacity)
+    if (UNLIKELY(s->used-- == s->capacity))
         list_with_room(c, s);
-    if (LIKELY(s->used != 0))
-        return NULL;
-    c->empty++;
-    if (c->empty <= EMPTY_KEPT || c->empty <= c->slabs / 2)
-        return NULL;
-    forget_slab(c, s);
-    return s;
+    return LIKELY(s->used != 0) ? NULL : close_slab(c, s);
 }
 
-/* Takes in what other threads have freed. A slab that empties stays: this is a moment of need. */
+/* Takes in what other threads have freed. Slabs that are too many go with the next give. */
 static void take_in_remote(struct cell_cache *c)
 {
     struct header *h, *next;
@@ -198,8 +236,12 @@ static void take_in_remote(struct cell_cache *c)
         c->live--;
         if (s->used-- == s->capacity)
             list_with_room(c, s);
-        if (s->used == 0)
-            c->empty++;
+        if (s->used == 0 && !(s->prev == NULL && s->next == NULL)) {
+            unlist_with_room(c, s);
+            s->next = c->spare;
+            c->spare = s;
+            c->spares++;
+        }
     }
 }
 
@@ -210,6 +252,8 @@ struct header *pirn__cache_take(struct cell_cache *c, unsigned class, size_t byt
 
     if (UNLIKELY(s == NULL)) {
         take_in_remote(c);
+        if (c->with_room[class] == NULL && c->spare != NULL)
+            open_slab(c, class);
         s = c->with_room[class];
         if (s == NULL)
             return NULL;
@@ -219,9 +263,7 @@ struct header *pirn__cache_take(struct cell_cache *c, unsigned class, size_t byt
         s->free = next_free(h);
     else
         h = (struct header *)((char *)s + SLAB_HEADER + (size_t)s->fresh++ * s->cell_bytes);
-    if (s->used++ == 0)
-        c->empty--;
-    if (s->used == s->capacity)
+    if (++s->used == s->capacity)
         unlist_with_room(c, s);
     c->live++;
     UNPOISON(h, bytes);
@@ -253,24 +295,27 @@ void pirn__cache_batch(struct cell_batch *b, struct header *h)
 {
     mark_free(h, b->first, slab_of(h)->cell_bytes);
     b->first = h;
-    if (b->last == NULL)
-        b->last = h;
 }
 
-void pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b)
+struct slab *pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b)
 {
-    struct header *head;
+    struct slab *surplus = NULL;
 
-    UNPOISON(&b->last->queue_next, sizeof b->last->queue_next);
-    /* mo: relaxed. A guess; the exchange confirms it. */
-    head = atomic_load_explicit(&c->remote, memory_order_relaxed);
-    do {
-        ASSERT(head != CLOSED);
-        b->last->queue_next = head;
-        /* mo: release pairs with [remote] in take_in_remote. Failure relaxed: we retry. */
-    } while (!atomic_compare_exchange_weak_explicit(&c->remote, &head, b->first,
-                                                    memory_order_release, memory_order_relaxed));
-    b->first = b->last = NULL;
+    while (b->first != NULL) {
+        struct header *h = b->first;
+        struct slab *s;
+
+        b->first = next_free(h);
+        s = pirn__cache_give(c, h);
+        while (s != NULL) {
+            struct slab *next = s->next;
+
+            s->next = surplus;
+            surplus = s;
+            s = next;
+        }
+    }
+    return surplus;
 }
 
 uint64_t pirn__cache_close(struct cell_cache *c)
@@ -289,6 +334,7 @@ void pirn__cache_fini(struct cell_cache *c)
         struct slab *s = c->all;
 
         c->all = s->all_next;
-        pirn__cache_free_slab(c->alloc, s);
+        s->next = NULL;
+        pirn__cache_free_slabs(c->alloc, s);
     }
 }

@@ -26,7 +26,8 @@ struct cell_cache {
     const pirn_alloc *alloc;
     struct slab *with_room[CELL_CLASSES]; /* lists */
     struct slab *all;
-    uint32_t slabs, empty;           /* how many, and how many of them hold no live cell */
+    struct slab *spare;              /* without a class */
+    uint32_t slabs, spares;          /* how many in all, and how many of those */
     uint64_t live;                   /* cells handed out and not come back */
     _Atomic(struct header *) remote; /* cells freed elsewhere: a stack by queue_next */
     _Atomic(uint64_t) bytes;         /* held; written by the owner, read for metrics */
@@ -41,26 +42,26 @@ unsigned pirn__cache_class(size_t bytes);
  * pirn__cache_add(). `owned.kind` is set. */
 struct header *pirn__cache_take(struct cell_cache *c, unsigned class, size_t bytes);
 struct slab *pirn__cache_new_slab(const pirn_alloc *a);
-void pirn__cache_add(struct cell_cache *c, struct slab *s, unsigned class);
+void pirn__cache_add(struct cell_cache *c, struct slab *s);
 
 /* The cache a cell came from. */
 struct cell_cache *pirn__cache_of(const struct header *h);
 
-/* Gives a cell back, as the owner. Return: a slab to free, holding no lock, or NULL. */
+/* Gives a cell back, as the owner. Return: slabs to free, holding no lock; NULL: none. */
 struct slab *pirn__cache_give(struct cell_cache *c, struct header *h);
-void pirn__cache_free_slab(const pirn_alloc *a, struct slab *s);
+void pirn__cache_free_slabs(const pirn_alloc *a, struct slab *s);
 
 /* Gives a cell back from anywhere. False: the cache is closed; the caller accounts for the cell,
  * whose memory goes with the cache's. */
 bool pirn__cache_give_remote(struct cell_cache *c, struct header *h);
 
-/* Freed cells of somebody else's cache, collected to go back with one exchange. */
+/* Freed cells of somebody else's cache, collected to go back at once. */
 struct cell_batch {
-    struct header *first, *last;
+    struct header *first;
 };
 void pirn__cache_batch(struct cell_batch *b, struct header *h);
-/* Gives them back and empties the batch. The cache is open. */
-void pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b);
+/* Gives them back, as the cache's owner, and empties the batch. Return: as give. */
+struct slab *pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b);
 
 /* From now on cells do not come back. Return: how many are out. */
 uint64_t pirn__cache_close(struct cell_cache *c);

@@ -40,6 +40,12 @@ static void take(struct waker_cell *c, pirn_waker *w)
     c->waker.data = NULL;
 }
 
+static void put(struct waker_cell *c, pirn_waker w)
+{
+    c->waker.vt = w.vt;
+    c->waker.data = w.data;
+}
+
 void pirn_waker_cell_set(pirn_waker_cell *public_cell, pirn_cx *cx)
 {
     struct waker_cell *c = cell_inside(public_cell);
@@ -59,7 +65,7 @@ void pirn_waker_cell_set(pirn_waker_cell *public_cell, pirn_cx *cx)
     }
     if (!pirn_waker_will_wake(&c->waker, &cx->waker)) {
         take(c, &old);
-        c->waker = pirn_waker_clone(&cx->waker);
+        put(c, pirn_waker_clone(&cx->waker));
     }
     was = CELL_SETTING;
     /* mo: release pairs with [cell] in wake: the waker is there. seq_cst: see above. */
@@ -68,8 +74,9 @@ void pirn_waker_cell_set(pirn_waker_cell *public_cell, pirn_cx *cx)
         pirn_waker now;
 
         take(c, &now);
-        /* mo: release pairs with [cell] in the next set or wake. */
-        atomic_store_explicit(&c->state, CELL_IDLE, memory_order_release);
+        /* mo: release pairs with [cell] in the next set or wake; acquire pairs with [cell] in a wake
+         * that came in between and left its work to us: the poll it causes sees its event. */
+        (void)atomic_exchange_explicit(&c->state, CELL_IDLE, memory_order_acq_rel);
         pirn_waker_wake(now);
     }
     pirn_waker_drop(old);

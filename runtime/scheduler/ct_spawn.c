@@ -75,7 +75,7 @@ static struct header *take_as_driver(struct current_thread *ct, const struct cel
     s = pirn__cache_new_slab(&ct->base.sched.alloc);
     if (s == NULL)
         return NULL;
-    pirn__cache_add(cells, s, class);
+    pirn__cache_add(cells, s);
     return pirn__cache_take(cells, class, l->bytes);
 }
 
@@ -90,7 +90,7 @@ static struct header *take_locked(struct ct_shared *sh, struct slab *fresh, unsi
     *closed = pirn__ct_is_closed(ct);
     if (!*closed) {
         if (fresh != NULL)
-            pirn__cache_add(&sh->cells, fresh, class);
+            pirn__cache_add(&sh->cells, fresh);
         h = pirn__cache_take(&sh->cells, class, bytes);
     }
     if (h != NULL) {
@@ -117,7 +117,7 @@ static struct header *take_shared(struct current_thread *ct, const struct cell_l
         return NULL;
     h = take_locked(&ct->shared, s, class, l->bytes, id, &closed);
     if (closed)
-        pirn__cache_free_slab(&ct->base.sched.alloc, s);
+        pirn__cache_free_slabs(&ct->base.sched.alloc, s);
     return h;
 }
 
@@ -222,7 +222,7 @@ void pirn__ct_reuse(void *user, struct header *h)
         else
             pirn__cache_batch(&ct->core.foreign, h);
         if (UNLIKELY(s != NULL))
-            pirn__cache_free_slab(&ct->base.sched.alloc, s);
+            pirn__cache_free_slabs(&ct->base.sched.alloc, s);
     } else if (!pirn__cache_give_remote(cells, h)) {
         pirn_handle_unref(&ct->base); /* it was out when the runtime was freed, and held it */
     }

@@ -240,8 +240,16 @@ void pirn__ct_serve_walkers(struct core *core)
 
 void pirn__ct_give_back(struct core *core)
 {
-    if (core->foreign.first != NULL)
-        pirn__cache_give_batch(&core->ct->shared.cells, &core->foreign);
+    struct ct_shared *sh = &core->ct->shared;
+    struct slab *surplus;
+
+    if (core->foreign.first == NULL)
+        return;
+    spin_take(&sh->lock);
+    surplus = pirn__cache_give_batch(&sh->cells, &core->foreign);
+    spin_give(&sh->lock);
+    if (surplus != NULL)
+        pirn__cache_free_slabs(&core->ct->base.sched.alloc, surplus);
 }
 
 void pirn__ct_maintain(struct core *core)

@@ -123,7 +123,7 @@ void pirn__local_reuse(void *set, struct header *h)
         struct slab *slab = pirn__cache_give(&s->cells, h);
 
         if (slab != NULL)
-            pirn__cache_free_slab(&s->sched.alloc, slab);
+            pirn__cache_free_slabs(&s->sched.alloc, slab);
     } else if (!pirn__cache_give_remote(&s->cells, h)) {
         set_unref(s, 1);
     }
@@ -326,7 +326,7 @@ static struct header *take_cell(struct pirn_local_set *s, const struct cell_layo
     slab = pirn__cache_new_slab(a);
     if (slab == NULL)
         return NULL;
-    pirn__cache_add(&s->cells, slab, class);
+    pirn__cache_add(&s->cells, slab);
     return pirn__cache_take(&s->cells, class, l->bytes);
 }
 

@@ -86,7 +86,8 @@ struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const 
     };
     pirn__waiter_init(&r->waiter);
     ref_init(&r->refs, BIAS);
-    r->cx.waker = (pirn_waker){&root_waker_vt, r};
+    r->cx.waker.vt = &root_waker_vt;
+    r->cx.waker.data = r;
     r->cx.ops = &r->ops;
     r->cx.root = &r->cx;
     r->cx.sched = &h->sched;
