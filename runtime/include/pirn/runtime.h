@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pirn/runtime.h: make a runtime, run tasks on it, look into it, shut it down. */
+/* pirn/runtime.h: make a runtime, run tasks on it, look into it, shut it down.
+ *
+ * After a fork the child may use nothing of the parent's runtimes, not even free them: it goes on to
+ * exec or _exit, or makes runtimes of its own. errno is not kept by any call. */
 #ifndef PIRN_RUNTIME_H
 #define PIRN_RUNTIME_H
 
