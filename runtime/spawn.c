@@ -97,12 +97,16 @@ static struct header *begun(void *frame, const char *call)
 int pirn_spawn_commit(void *frame, pirn_join **out)
 {
     struct header *cell = begun(frame, "pirn_spawn_commit");
+    struct current_thread *ct = (struct current_thread *)(void *)cell->sched;
 
     if (out != NULL)
         *out = (pirn_join *)(void *)cell;
     else
         pirn__state_init(&cell->state, STATE_INITIAL_DETACHED);
-    pirn__ct_submit((struct current_thread *)(void *)cell->sched, (struct unowned_task){cell});
+    /* The caller need not have a handle: until now the cell held the runtime's memory for it. */
+    pirn_handle_ref(&ct->base);
+    pirn__ct_submit(ct, (struct unowned_task){cell});
+    pirn_handle_unref(&ct->base);
     return 0;
 }
 

@@ -165,8 +165,9 @@ bool pirn__owned_retire(struct owned *o, struct header *h)
     gate = lock(o);
     reuse = GATE_WALKERS(gate) == 0;
     if (!reuse) {
-        h->owned.prev = o->limbo;
-        o->limbo = &h->owned;
+        /* By queue_next, which no Notified has any more: `prev` goes on saying that it is out. */
+        h->queue_next = o->limbo;
+        o->limbo = h;
         /* mo: relaxed, a statistic; the gate's holder is the only writer. */
         count_limbo(o, atomic_load_explicit(&o->limbo_count, memory_order_relaxed) + 1);
     }
@@ -195,7 +196,7 @@ static void enter(struct owned *o)
 static void leave(struct owned_walk *w)
 {
     struct owned *o = w->list;
-    struct owned_node *limbo;
+    struct header *limbo;
     size_t gate;
 
     pirn__rcu_read_unlock();
@@ -207,9 +208,9 @@ static void leave(struct owned_walk *w)
     if (limbo != NULL && GATE_WALKERS(gate) != 0)
         pirn__rcu_synchronize();
     while (limbo != NULL) {
-        struct owned_node *next = limbo->prev;
+        struct header *next = limbo->queue_next;
 
-        w->reuse(w->user, CELL_FROM_NODE(limbo));
+        w->reuse(w->user, limbo);
         limbo = next;
     }
 }

@@ -23,9 +23,9 @@
 /* One list. The gate word: bit 0 locked, bit 1 closed, from bit 2 on the number of walkers. */
 struct owned {
     _Alignas(CACHE_LINE) atomic_size_t gate;
-    struct owned_node head;        /* guard: gate; head.next also atomic, for walkers */
-    uint64_t seq;                  /* guard: gate. Of the newest */
-    struct owned_node *limbo;      /* guard: gate. Freed cells that a walker may stand on */
+    struct owned_node head; /* guard: gate; head.next also atomic, for walkers */
+    uint64_t seq;           /* guard: gate. Of the newest */
+    struct header *limbo;   /* guard: gate. Dead cells that a walker may stand on, by queue_next */
     _Atomic(uint64_t) limbo_count; /* written under the gate; read for metrics */
 };
 

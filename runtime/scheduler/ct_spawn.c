@@ -171,6 +171,7 @@ static COLD void refuse(struct current_thread *ct, struct notified n)
     struct poller p = {.budget = 0};
     void *runtime = pirn__scope.runtime;
 
+    pirn_handle_ref(&ct->base);      /* the task, or its frame, may have been the last to hold it */
     pirn__scope.runtime = &ct->base; /* drops run inside the runtime */
     pirn__harness_cancel_queued(n, &p);
     pirn__scope.runtime = runtime;
@@ -179,6 +180,7 @@ static COLD void refuse(struct current_thread *ct, struct notified n)
                                     memory_order_relaxed);
     (void)atomic_fetch_add_explicit(&ct->base.stray.faults, stat_get(&p.stats.faults),
                                     memory_order_relaxed);
+    pirn_handle_unref(&ct->base);
 }
 
 void pirn__ct_submit(struct current_thread *ct, struct unowned_task t)

@@ -132,30 +132,39 @@ struct core *pirn__ct_take_core(struct current_thread *ct)
     return core;
 }
 
+/* Whether a walker has asked since the last request that was met. */
+static bool is_asked(const struct current_thread *ct)
+{
+    /* mo: seq_cst pairs with [park]: a walker asks, then looks at the driver and the core's slot; we
+     * announce a sleep or put the core back, then look here. Relaxed: who has the core writes it. */
+    return atomic_load_explicit(&ct->link_asked, memory_order_seq_cst) !=
+           atomic_load_explicit(&ct->link_done, memory_order_relaxed);
+}
+
 void pirn__ct_put_core(struct core *core)
 {
     struct current_thread *ct = core->ct;
-    bool used;
+    bool used, news;
 
     core->root = NULL;
     poller_idle(&core->poller);
-    pirn__ct_give_back(core);
-    /* mo: relaxed: looked at again below. */
-    used = atomic_load_explicit(&ct->fd_used, memory_order_relaxed);
-    if (used) {
-        pirn__driver_arm(&ct->driver);
-        if (pirn__ct_has_work(core))
-            pirn__driver_unpark(&ct->driver);
-    }
-    /* mo: release pairs with [core] in take_core; seq_cst pairs with [core] in waiter.c: a waiter
-     * counts itself, then tries to take the core. */
-    atomic_store_explicit(&ct->slot, core, memory_order_seq_cst);
-    /* mo: seq_cst pairs with [core] in pirn__ct_use_fd(): it sets this, then tries to take the core;
-     * we put the core back, then look. One of us arms the descriptor. */
-    if (UNLIKELY(!used && atomic_load_explicit(&ct->fd_used, memory_order_seq_cst))) {
-        pirn__ct_use_fd(ct);
-        return;
-    }
+    do {
+        pirn__ct_give_back(core);
+        pirn__ct_serve_walkers(core);
+        /* mo: relaxed: looked at again below. */
+        used = atomic_load_explicit(&ct->fd_used, memory_order_relaxed);
+        if (used) {
+            pirn__driver_arm(&ct->driver);
+            if (pirn__ct_has_work(core))
+                pirn__driver_unpark(&ct->driver);
+        }
+        /* mo: release pairs with [core] in take_core; seq_cst pairs with [core] in waiter.c: a
+         * waiter counts itself, then tries to take the core. */
+        atomic_store_explicit(&ct->slot, core, memory_order_seq_cst);
+        /* mo: seq_cst pairs with [core] in use_fd, as is_asked() does in the walker: they set it,
+         * then try to take the core; we put it back, then look. One of us does what is to be done. */
+        news = is_asked(ct) || (!used && atomic_load_explicit(&ct->fd_used, memory_order_seq_cst));
+    } while (UNLIKELY(news) && pirn__ct_take_core(ct) != NULL);
     pirn__waiters_tell_one(&ct->waiters);
 }
 
@@ -279,9 +288,7 @@ static bool pending(void *arg)
     if (pirn__ct_has_work(core) || (core->root != NULL && pirn__root_is_woken(core->root)) ||
         pirn__ct_is_stopping(ct))
         return true;
-    /* mo: seq_cst pairs with [park]: see serve_walkers. Relaxed: only we write it. */
-    return atomic_load_explicit(&ct->link_asked, memory_order_seq_cst) !=
-           atomic_load_explicit(&ct->link_done, memory_order_relaxed);
+    return is_asked(ct);
 }
 
 void pirn__ct_park(struct core *core)

@@ -74,7 +74,7 @@ static enum end run_root(struct core *core)
     struct current_thread *ct = core->ct;
 
     for (;;) {
-        if (pirn__root_take_wake(root)) {
+        if (pirn__root_take_wake(root, NULL)) {
             bool ready;
 
             poller_idle(&core->poller);
@@ -183,6 +183,7 @@ static void poll_contained(void *arg)
 static enum end wait_for_core(struct current_thread *ct, struct root *root, struct core **core)
 {
     struct contained_poll c = {root, ct->base.coop_budget};
+    bool told;
 
     for (;;) {
         pirn__waiters_add(&ct->waiters, &root->waiter);
@@ -195,7 +196,8 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
             pirn__waiters_remove(&ct->waiters, &root->waiter, false);
             return END_STOPPED;
         }
-        if (pirn__root_take_wake(root)) {
+        told = false;
+        if (pirn__root_take_wake(root, &told)) {
             bool whole = pirn__contain(poll_contained, &c);
 
             if (!whole || root->ready) {
@@ -204,7 +206,8 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
             }
             continue; /* it may have woken itself, or the core may be free by now */
         }
-        (void)pirn__waiter_sleep(&root->waiter, PIRN_NEVER);
+        if (!told) /* else the core may be free: look again, in the list again */
+            (void)pirn__waiter_sleep(&root->waiter, PIRN_NEVER);
     }
 }
 
@@ -292,9 +295,9 @@ int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *
     leave_runtime(&entry);
     if (core != NULL)
         pirn__ct_put_core(core);
-    pirn__root_free(root);
     if (room != out)
         a->free(a->user, room, d->out_size);
+    pirn__root_free(root); /* last: with it our hold on the handle and its allocator may go */
     return r;
 }
 

@@ -488,7 +488,8 @@ void pirn_local_set_free(pirn_local_set *s)
     run_contained(s, drain_set);
     s->closed = true;
     unregister_set(s);
-    pirn_waker_cell_fini(&s->outer);
+    /* Woken, not taken: a wake from elsewhere may be at it just now. Who polled the set finds out. */
+    pirn_waker_cell_wake(&s->outer);
     /* As in pirn__ct_release(). */
     ref_add(&s->refs, BIAS);
     out = pirn__cache_close(&s->cells);

@@ -100,14 +100,19 @@ void pirn__root_free(struct root *r)
     root_unref(r, BIAS - (uint64_t)r->local);
 }
 
-bool pirn__root_take_wake(struct root *r)
+bool pirn__root_take_wake(struct root *r, bool *told)
 {
     bool woken = r->woken;
+    uint32_t signals;
 
     r->woken = false;
     /* mo: relaxed. Only whether to look closer: the exchange acquires. */
-    if (atomic_load_explicit(&r->waiter.signal, memory_order_relaxed) != 0)
-        woken |= (pirn__waiter_take(&r->waiter) & SIGNAL_WAKE) != 0;
+    if (atomic_load_explicit(&r->waiter.signal, memory_order_relaxed) != 0) {
+        signals = pirn__waiter_take(&r->waiter);
+        woken |= (signals & SIGNAL_WAKE) != 0;
+        if (told != NULL)
+            *told = (signals & SIGNAL_CORE) != 0;
+    }
     return woken;
 }
 

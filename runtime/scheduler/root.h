@@ -40,8 +40,9 @@ struct root *pirn__root_new(struct pirn_handle *h, struct driver *driver, const 
 /* The caller's share; wakers may hold the memory longer. */
 void pirn__root_free(struct root *r);
 
-/* Whether it is to be polled, and no longer then. Its thread. */
-bool pirn__root_take_wake(struct root *r);
+/* Takes all signals: whether it is to be polled, and *@told, if asked: the core may be free. Its
+ * thread. */
+bool pirn__root_take_wake(struct root *r, bool *told);
 
 /* The same without taking; sequentially consistent, after announcing sleep. */
 bool pirn__root_is_woken(struct root *r);

@@ -61,7 +61,7 @@ static bool link_queued(struct current_thread *ct)
         /* mo: relaxed. The next look acquires. */
         done = atomic_load_explicit(&ct->link_done, memory_order_relaxed);
         if ((int32_t)(done - asked) < 0 && !pirn__futex_wait(&ct->link_done, done, patience))
-            return linked_since(ct, asked);
+            return linked_since(ct, asked); /* one long poll */
     }
     return true;
 }
