@@ -3,7 +3,7 @@
 #ifndef PIRN_RUNTIME_BUILDER_H
 #define PIRN_RUNTIME_BUILDER_H
 
-#include "runtime/scheduler/handle.h"
+#include "runtime/scheduler/rt_handle.h"
 
 /* Checks @o and fills @h; `name` is a copy. Return: 0, -EINVAL, -E2BIG, -ENOTSUP, -ENOMEM. */
 int pirn__builder_read(const pirn_runtime_opts *o, struct pirn_handle *h);

@@ -128,11 +128,14 @@ int pirn_runtime_dump(pirn_handle *h, int fd)
     pirn_metrics m = {.size = sizeof m};
     const pirn_alloc *a;
     bool complete = true;
-    int r = pirn_runtime_metrics(h, &m);
+    int r;
 
+    h = pirn__runtime_resolve(h, "pirn_runtime_dump");
+    if (h == NULL)
+        return PIRN_ENORUNTIME;
+    r = pirn_runtime_metrics(h, &m);
     if (r != 0)
         return r;
-    h = pirn__runtime_resolve(h, "pirn_runtime_dump");
     a = &h->sched.alloc;
     d = a->alloc(a->user, sizeof *d, _Alignof(struct dump));
     if (d == NULL)

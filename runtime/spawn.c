@@ -32,7 +32,7 @@ static void fill_frame(struct header *h, const pirn_task_desc *d, const void *fr
 }
 
 static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out,
-                 const void *site)
+                 const void *site, const char *call)
 {
     struct current_thread *ct;
     struct header *cell;
@@ -41,13 +41,13 @@ static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pir
 
     if (UNLIKELY(r != 0))
         return r;
-    h = pirn__runtime_resolve(h, "pirn_spawn");
+    h = pirn__runtime_resolve(h, call);
     if (UNLIKELY(h == NULL))
         return PIRN_ENORUNTIME;
     ct = ct_of(h);
     cell = pirn__ct_cell(ct, d, &layout, site, out != NULL);
     if (UNLIKELY(cell == NULL))
-        return pirn__error(-ENOMEM, "pirn_spawn: no memory for a task cell");
+        return pirn__error(-ENOMEM, "%s: no memory for a task cell", call);
     fill_frame(cell, d, frame);
     if (out != NULL)
         *out = (pirn_join *)(void *)cell;
@@ -57,7 +57,7 @@ static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pir
 
 int pirn_spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out)
 {
-    return spawn(h, d, frame, out, __builtin_return_address(0));
+    return spawn(h, d, frame, out, __builtin_return_address(0), "pirn_spawn");
 }
 
 int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
@@ -129,7 +129,7 @@ int pirn_spawn_local(const pirn_task_desc *d, const void *frame, pirn_join **out
     if (h == NULL || ct_of(h)->owner != &pirn__context)
         return pirn__error(-EINVAL, "pirn_spawn_local: neither in a local set nor in a "
                                     "PIRN_RT_LOCAL runtime of this thread");
-    return spawn(NULL, d, frame, out, __builtin_return_address(0));
+    return spawn(NULL, d, frame, out, __builtin_return_address(0), "pirn_spawn_local");
 }
 
 /* ---- pirn_spawn_fn ------------------------------------------------------------------------------- */
@@ -184,5 +184,6 @@ int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*fn)(void *arg), void *ar
     if (flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED)
         return pirn__error(-EINVAL, "pirn_spawn_fn: unknown flags 0x%x",
                            flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED);
-    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out, __builtin_return_address(0));
+    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out, __builtin_return_address(0),
+                 "pirn_spawn_fn");
 }

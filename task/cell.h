@@ -4,15 +4,15 @@
  *   offset  bytes  part     field
  *        0      8  header   state        atomic: task/state.h
  *        8      8           queue_next   guard: the Notified
- *       16      8           desc         immutable: the future's vtable
+ *       16      8           desc         immutable: what kind of task, its functions
  *       24      8           sched        immutable: the owner
  *       32      8  core     id           immutable
  *       40      8           end          guard: RUNNING, then the result's owner
- *       48      8           site         spawn site and worker; atomic, written holding RUNNING
- *       56      8           born         spawn time and polls; likewise
+ *       48      8           site         spawn site, and worker (0 here); written before sharing
+ *       56      8           born         spawn time and polls; atomic, written holding RUNNING
  *       64      8           seen         last poll and await line; likewise
  *       72      8  trailer  owned.next   atomic: walkers read it
- *       80      8           owned.prev   guard: the shard's gate
+ *       80      8           owned.prev   guard: the list's gate
  *       88      8           owned.seq, kind, outcome
  *       96     16           join_waker   guard: the join handle; read-only while JOIN_WAKER; atomic
  *      112                  stage        the frame; after completion the output
@@ -70,7 +70,7 @@ struct cell_aside {
 struct owned_node {
     _Atomic(struct owned_node *) next; /* frozen by unlink: walkers may stand here */
     struct owned_node *prev; /* NULL: not linked; OWNED_PEND: nor, and a walker may know it */
-    uint32_t seq_low;        /* order of linking in the shard, 48 bits, from 1; written */
+    uint32_t seq_low;        /* order of linking in the list, 48 bits, from 1; written */
     uint16_t seq_high;       /* once, by the linker. 0: never linked */
     uint8_t kind;            /* immutable: CELL_LARGE */
     uint8_t outcome;         /* guard: RUNNING, then the result's owner. enum cell_outcome */

@@ -4,18 +4,29 @@
 
 #include <errno.h>
 
+#include "task/base/assert.h"
 #include "task/base/error.h"
 #include "task/base/scope.h"
 #include "task/waker.h"
 
 /* ---- wakers -------------------------------------------------------------------------------- */
 
+/* Seen while the cell has not been reused: a task has references, a vacant cell none. */
+static struct header *check_waker(const pirn_waker *w, const char *call)
+{
+    struct header *h = w->data;
+
+    if (UNLIKELY(STATE_REFS(pirn__state_peek(&h->state)) == 0))
+        CLIENT_BUG(call, "the waker was woken or dropped before");
+    return h;
+}
+
 pirn_waker pirn_waker_clone(const pirn_waker *w)
 {
     pirn_waker copy = *w;
 
     if (w->vt == &pirn__task_waker_vt)
-        pirn__waker_clone(w->data);
+        pirn__waker_clone(check_waker(w, "pirn_waker_clone"));
     else if (w->vt != NULL)
         copy.data = w->vt->clone(w->data);
     return copy;
@@ -24,7 +35,7 @@ pirn_waker pirn_waker_clone(const pirn_waker *w)
 void pirn_waker_wake(pirn_waker w)
 {
     if (w.vt == &pirn__task_waker_vt)
-        pirn__waker_wake((struct task_waker){w.data});
+        pirn__waker_wake((struct task_waker){check_waker(&w, "pirn_waker_wake")});
     else if (w.vt != NULL)
         w.vt->wake(w.data);
 }
@@ -32,7 +43,7 @@ void pirn_waker_wake(pirn_waker w)
 void pirn_waker_wake_by_ref(const pirn_waker *w)
 {
     if (w->vt == &pirn__task_waker_vt)
-        pirn__waker_wake_by_ref(w->data);
+        pirn__waker_wake_by_ref(check_waker(w, "pirn_waker_wake_by_ref"));
     else if (w->vt != NULL)
         w->vt->wake_by_ref(w->data);
 }
@@ -40,7 +51,7 @@ void pirn_waker_wake_by_ref(const pirn_waker *w)
 void pirn_waker_drop(pirn_waker w)
 {
     if (w.vt == &pirn__task_waker_vt)
-        pirn__waker_drop((struct task_waker){w.data});
+        pirn__waker_drop((struct task_waker){check_waker(&w, "pirn_waker_drop")});
     else if (w.vt != NULL)
         w.vt->drop(w.data);
 }

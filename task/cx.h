@@ -39,7 +39,7 @@ enum poll_phase {
 /* Counters of a poller: written by its thread alone, read by whoever asks for metrics.
  * mo: all relaxed, statistics. */
 struct poll_stats {
-    _Atomic(uint64_t) polls, finished, faults, contained, budget_yields;
+    _Atomic(uint64_t) polls, finished, faults, budget_yields;
 };
 
 /* What a thread brings along to run tasks: one per scheduler core or local set. */
@@ -47,8 +47,7 @@ struct poller {
     struct pirn_cx cx;
     enum poll_phase phase;
     uint32_t budget; /* per poll */
-    uint32_t worker;
-    uint64_t tick; /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
+    uint64_t tick;   /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
     struct poll_stats stats;
     /* The task that runs now, for dumps: id 0 is none. */
     _Atomic(uint64_t) running_id;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a task: poll, cancel, complete, free. The only code that touches the stage, besides the
- * join handle once the task is complete. */
+/* Running a task: poll, cancel, complete, free. After the spawn has filled the stage, the only
+ * code that touches it, besides the join handle once the task is complete. */
 #ifndef PIRN_TASK_HARNESS_H
 #define PIRN_TASK_HARNESS_H
 

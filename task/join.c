@@ -289,7 +289,7 @@ void pirn_join_abort(pirn_join *j)
     if (j == NULL)
         return;
     pirn__join_check(j, "pirn_join_abort");
-    pirn__waker_abort(join_cell(j));
+    pirn__waker_abort((struct abort_handle){join_cell(j)});
 }
 
 void pirn_join_free(pirn_join *j)
@@ -319,6 +319,7 @@ const char *pirn_join_fault_text(const pirn_join *j)
 {
     struct header *h = join_cell(j);
 
+    pirn__join_check(j, "pirn_join_fault_text");
     if (!pirn_join_is_finished(j))
         return NULL;
     switch (cell_outcome(h)) {
@@ -354,7 +355,7 @@ void pirn_abort_now(pirn_abort *a)
     if (a == NULL)
         return;
     check_abort(a, "pirn_abort_now");
-    pirn__waker_abort((struct header *)(void *)a);
+    pirn__waker_abort((struct abort_handle){(struct header *)(void *)a});
 }
 
 void pirn_abort_free(pirn_abort *a)

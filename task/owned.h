@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of live tasks: linked at their first wait, walked without a lock, closed and drained.
  *
- *                link  unlink  pop  close  walk      X: excluded by the shard's gate, inside
+ *                link  unlink  pop  close  walk      X: excluded by the list's gate, inside
  *   link           X     X      X     X      -       -: run at once
  *   unlink               X      X     X      -
  *   pop                         X     X      -

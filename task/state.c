@@ -274,7 +274,7 @@ bool pirn__state_to_shutdown(struct state *s)
 
 void pirn__state_cancel_queued(struct state *s)
 {
-    /* mo: relaxed. The caller itself runs T1 next. */
+    /* mo: relaxed. The caller itself runs T1 or T2 next. */
     (void)atomic_fetch_or_explicit(&s->word, STATE_CANCELLED, memory_order_relaxed);
 }
 

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "task/base/compiler.h"
+
 #define STATE_RUNNING       ((size_t)1 << 0) /* its setter alone may touch the stage */
 #define STATE_COMPLETE      ((size_t)1 << 1) /* result stored; never cleared; excludes RUNNING */
 #define STATE_NOTIFIED      ((size_t)1 << 2) /* queued once, or owed a requeue by the runner */
@@ -68,7 +70,7 @@ enum run_act {
 /* T1. The caller gives up the notification and, unless it gets RUNNING, its reference. *@word
  * receives what the word is now: the next transition's guess, which spares it a load of a word that
  * was just exchanged. A guess is confirmed by the exchange it is for; a wrong one costs a retry. */
-enum run_act pirn__state_to_running(struct state *s, size_t *word);
+MUST_USE enum run_act pirn__state_to_running(struct state *s, size_t *word);
 
 enum idle_act {
     IDLE_DONE,      /* RUNNING and the runner's reference are gone; never touch the cell again */
@@ -80,7 +82,7 @@ enum idle_act {
 
 /* T2, after a poll that returned pending. @self_woken: the poll woke its own task, which is not
  * yet in the word. @word: T1's. */
-enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word);
+MUST_USE enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word);
 
 enum complete_act {
     COMPLETE_DONE,      /* T3 and T4 done; never touch the cell again */
@@ -92,14 +94,15 @@ enum complete_act {
 /* T3, with T4 for @refs references when there is no waker to wake. The result is stored. @word: a
  * guess, T1's or an acquired snapshot. @read: it has JOIN_WAKER and not REPLACED, and the caller has
  * read the waker's words since. */
-enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word, bool read);
+MUST_USE enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word,
+                                                   bool read);
 
 /* T3 and T4 without a join handle. Return: true: the last references; free the cell (and then
  * the word may still say RUNNING: nobody is left to read it). */
-bool pirn__state_to_complete_unjoined(struct state *s, size_t refs);
+MUST_USE bool pirn__state_to_complete_unjoined(struct state *s, size_t refs);
 
 /* T4, and T15 for one or more. Return: true: these were the last; free the cell. */
-bool pirn__state_ref_dec(struct state *s, size_t refs);
+MUST_USE bool pirn__state_ref_dec(struct state *s, size_t refs);
 
 /* One more reference, by a holder of one, or by who keeps the list from giving its up. */
 void pirn__state_ref_inc(struct state *s);
@@ -111,7 +114,7 @@ enum waker_drop_act {
 };
 
 /* T15 by a waker that goes unused. After WAKER_DROP_LAST: ref_dec. */
-enum waker_drop_act pirn__state_drop_waker(struct state *s);
+MUST_USE enum waker_drop_act pirn__state_drop_waker(struct state *s);
 
 enum wake_act {
     WAKE_NONE,   /* nothing to do; a waker given by value is consumed */
@@ -121,23 +124,24 @@ enum wake_act {
 
 /* T5, counting: on WAKE_SUBMIT the caller still has its own reference as well, which keeps the
  * runtime's memory alive while it schedules; T15 afterwards. For wakes from outside. */
-enum wake_act pirn__state_wake_by_val(struct state *s);
+MUST_USE enum wake_act pirn__state_wake_by_val(struct state *s);
 
 /* T5, handing over: on WAKE_SUBMIT the caller's reference has become the Notified's. For wakes
  * on a thread that keeps the scheduler alive itself. */
-enum wake_act pirn__state_wake_hand_over(struct state *s);
+MUST_USE enum wake_act pirn__state_wake_hand_over(struct state *s);
 
 /* T6. Never WAKE_FREE. */
-enum wake_act pirn__state_wake_by_ref(struct state *s);
+MUST_USE enum wake_act pirn__state_wake_by_ref(struct state *s);
 
 /* T7. Return: true: caller owns a new Notified: schedule it. */
-bool pirn__state_cancel(struct state *s);
+MUST_USE bool pirn__state_cancel(struct state *s);
 
 /* T8, by the closer of the list, which owns a reference. Return: true: the caller holds RUNNING:
  * drop the frame, then complete. False: drop the reference. */
-bool pirn__state_to_shutdown(struct state *s);
+MUST_USE bool pirn__state_to_shutdown(struct state *s);
 
-/* Set CANCELLED on a task the caller holds the Notified of, before T1: how a queue is drained. */
+/* Set CANCELLED: before T1, by who holds the Notified (how a queue is drained), or before T2, by who
+ * holds RUNNING (the list is closed). */
 void pirn__state_cancel_queued(struct state *s);
 
 enum join_drop_act {
@@ -147,15 +151,15 @@ enum join_drop_act {
 };
 
 /* T9, T10 with T15 by the join handle. The caller has copied the waker's words beforehand. */
-enum join_drop_act pirn__state_drop_join(struct state *s);
+MUST_USE enum join_drop_act pirn__state_drop_join(struct state *s);
 
 /* T10 with T15 after completion. Return: true: the last reference; free the cell. */
-bool pirn__state_ref_dec_join(struct state *s);
+MUST_USE bool pirn__state_ref_dec_join(struct state *s);
 
 /* T11: the waker's words are written; publish them. False: complete; they are the caller's. */
-bool pirn__state_set_join_waker(struct state *s);
+MUST_USE bool pirn__state_set_join_waker(struct state *s);
 
 /* T12: take the right to write them back. False: complete; the completer has them. */
-bool pirn__state_unset_join_waker(struct state *s);
+MUST_USE bool pirn__state_unset_join_waker(struct state *s);
 
 #endif

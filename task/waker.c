@@ -7,6 +7,7 @@
  * freed meanwhile, and that reference is what keeps the scheduler's memory there. */
 #include "task/waker.h"
 
+#include "task/base/assert.h"
 #include "task/base/scope.h"
 #include "task/cell.h"
 #include "task/cx.h"
@@ -63,7 +64,8 @@ void pirn__waker_wake(struct task_waker w)
 
     if (own != NULL) {
         own->self_woken = true;
-        (void)pirn__state_ref_dec(&h->state, 1); /* the runner has one more */
+        if (pirn__state_ref_dec(&h->state, 1))
+            ASSERT(!"the runner has a reference");
         return;
     }
     if (!s->ops->here(s)) {
@@ -106,8 +108,10 @@ void pirn__waker_drop(struct task_waker w)
     pirn__harness_free(h);
 }
 
-void pirn__waker_abort(struct header *h)
+void pirn__waker_abort(struct abort_handle a)
 {
+    struct header *h = a.cell;
+
     if (pirn__state_cancel(&h->state))
         h->sched->ops->schedule(h->sched, (struct notified){h});
 }

@@ -25,7 +25,7 @@ void pirn__waker_drop(struct task_waker w); /* consumes */
 #define WAKER_VT_PARKER (SIZE_MAX - 1)
 
 /* Cancels: the abort of join and abort handles, and their reference stays. */
-void pirn__waker_abort(struct header *h);
+void pirn__waker_abort(struct abort_handle a);
 
 /* Wakes and consumes any waker; a foreign one contained, for callers that may not fault. */
 void pirn__waker_wake_contained(pirn_waker *w, struct sched *s);

@@ -210,7 +210,7 @@ struct header *pirn__ct_next_task(struct core *core)
 
 static void update_clock(struct core *core)
 {
-    core->clock_tick = core->tick;
+    core->clock_turn = core->turns;
     core->poller.tick = pirn__handle_tick(&core->ct->base, pirn__clock_now());
 }
 
@@ -264,10 +264,10 @@ void pirn__ct_give_back(struct core *core)
 void pirn__ct_maintain(struct core *core)
 {
     /* The clock costs as much as a poll: no more often than the driver is looked at. */
-    if (core->tick - core->clock_tick >= core->ct->base.event_interval)
+    if (core->turns - core->clock_turn >= core->ct->base.event_interval)
         update_clock(core);
     pirn__ct_serve_walkers(core);
-    pirn__task_list_append(&core->local, &core->deferred);
+    task_list_append(&core->local, &core->deferred);
     pirn__ct_give_back(core);
 }
 

@@ -12,8 +12,8 @@
 
 #include "runtime/driver/driver.h"
 #include "runtime/scheduler/context.h"
-#include "runtime/scheduler/handle.h"
 #include "runtime/scheduler/inject.h"
+#include "runtime/scheduler/rt_handle.h"
 #include "runtime/scheduler/waiter.h"
 #include "task/base/spin.h"
 #include "task/cache.h"
@@ -30,9 +30,9 @@ struct core {
     struct task_list local;    /* ready */
     struct task_list pulled;   /* ready, from the inject queue, oldest first */
     struct task_list deferred; /* yielded: ready after the next look at the driver */
-    uint32_t tick;             /* polls and empty looks */
-    uint32_t until_global;     /* ticks until the inject queue goes first */
-    uint32_t clock_tick;       /* `tick` when the poller's clock was brought up to date */
+    uint32_t turns;            /* polls and empty looks */
+    uint32_t until_global;     /* turns until the inject queue goes first */
+    uint32_t clock_turn;       /* `turns` when the poller's clock was brought up to date */
     bool stopped;              /* the containers are closed and drained */
     uint64_t random;
     uint64_t next_id, last_id; /* a block of task ids */

@@ -91,7 +91,7 @@ static enum end run_root(struct core *core)
         for (uint32_t n = ct->base.event_interval; n > 0; n--) {
             struct header *h;
 
-            core->tick++;
+            core->turns++;
             h = pirn__ct_next_task(core);
             if (h == NULL) {
                 if (!root->woken)
@@ -118,7 +118,7 @@ static enum end run_turn(struct core *core)
             struct header *h;
 
             core->pass--;
-            core->tick++;
+            core->turns++;
             h = pirn__ct_next_task(core);
             if (h == NULL)
                 break;
@@ -127,7 +127,7 @@ static enum end run_turn(struct core *core)
         }
         pirn__ct_maintain(core);
         pirn__ct_take_injected(core);
-        pirn__task_list_append(&core->local, &core->pulled);
+        task_list_append(&core->local, &core->pulled);
         core->pass = stat_get(&core->local.len);
         if (core->pass == 0)
             return END_IDLE;
@@ -290,7 +290,7 @@ int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *
         if (pirn__ct_is_stopping(ct))
             stop(core);
         /* The roots of others, and a descriptor, go on where this one stopped. */
-        pirn__task_list_append(&core->local, &core->deferred);
+        task_list_append(&core->local, &core->deferred);
     }
     leave_runtime(&entry);
     if (core != NULL)

@@ -82,17 +82,3 @@ void pirn__inject_close(struct inject *q, struct task_list *to)
     if (head != CLOSED)
         (void)append_reversed(head, to);
 }
-
-void pirn__task_list_append(struct task_list *to, struct task_list *from)
-{
-    if (from->head == NULL)
-        return;
-    if (to->head == NULL)
-        to->head = from->head;
-    else
-        to->tail->queue_next = from->head;
-    to->tail = from->tail;
-    /* mo: relaxed, a statistic. */
-    task_list_count(to, atomic_load_explicit(&from->len, memory_order_relaxed));
-    task_list_init(from);
-}

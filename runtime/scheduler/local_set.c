@@ -342,7 +342,7 @@ int pirn__local_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *fr
         return r;
     h = take_cell(s, &l);
     if (h == NULL)
-        return pirn__error(-ENOMEM, "pirn_spawn_local: no memory for a task cell");
+        return pirn__error(-ENOMEM, "local set: no memory for a task cell");
     pirn__task_init(h, d, &s->sched, pirn__ct_new_id(ct_of(s->handle)), site, s->poller.tick,
                     out != NULL);
     if (frame != NULL)
@@ -441,7 +441,9 @@ static uint64_t still_alive(const struct pirn_local_set *s)
 
 int pirn_local_set_poll(pirn_local_set *s, pirn_cx *cx)
 {
-    if (s == NULL || !on_thread(s))
+    if (s == NULL)
+        return pirn__error(-EINVAL, "pirn_local_set_poll: the set is NULL");
+    if (!on_thread(s))
         return pirn__error(-EPERM, "pirn_local_set_poll: the set belongs to another thread");
     if (s->running)
         return pirn__error(-EDEADLK, "pirn_local_set_poll: inside a task of the set");

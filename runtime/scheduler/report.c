@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "runtime/os/clock.h"
-#include "runtime/scheduler/handle.h"
+#include "runtime/scheduler/rt_handle.h"
 #include "task/base/scope.h"
 #include "task/cell.h"
 #include "task/fault.h"
@@ -120,7 +120,7 @@ void pirn__report_fault(struct pirn_handle *h, const struct task_facts *f, int c
 {
     struct hook_call c;
     /* The hook may fault itself, and the scope's text is what it would overwrite. */
-    char copy[256];
+    char copy[SCOPE_TEXT_BYTES];
 
     (void)snprintf(copy, sizeof copy, "%s", text);
     pirn__handle_info(h, f, &c.info);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "runtime/scheduler/context.h"
-#include "runtime/scheduler/handle.h"
+#include "runtime/scheduler/rt_handle.h"
 #include "runtime/scheduler/waiter.h"
 #include "task/cx.h"
 

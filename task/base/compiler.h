@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What C11 lacks: attributes, container_of, bit tricks that need the compiler. */
+/* What C11 lacks: attributes, container_of, which sanitizer this is. */
 #ifndef PIRN_TASK_BASE_COMPILER_H
 #define PIRN_TASK_BASE_COMPILER_H
 

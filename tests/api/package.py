@@ -87,7 +87,8 @@ def options(folder):
     assert_fails("criterion", folder / "tests", "-Drcu=false", "-Dtests=true", "-Ddemo=false")
     del env["PKG_CONFIG_LIBDIR"]
     # A checker that was asked for and is not there is an error, not a reason to skip it.
-    assert_fails("no-such-checker", folder / "genmc", "-Dgenmc=/no-such-checker", "-Ddemo=false")
+    assert_fails("no-such-checker", folder / "genmc", "-Dgenmc=/no-such-checker",
+                 "-Dtests=true", "-Ddemo=false")
 
 
 def assert_fails(text, folder, *args):

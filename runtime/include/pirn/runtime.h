@@ -58,7 +58,7 @@ typedef struct pirn_task_info {
  *
  * Called on the thread where it happens, holding nothing; they may spawn and wake, not block. A
  * fault inside a hook is contained and counted. park and unpark are called by the thread that
- * drives a runtime, around its sleep; start and stop by threads that pirn makes.
+ * drives a runtime, around its sleep; start and stop by threads that pirn makes: none here.
  *
  * on_task_spawn: the task is not running yet. on_task_terminate: joiners may see it finished
  * already. on_fault: a task faulted, under every policy. on_forgotten_wake: a task waits and
@@ -87,7 +87,7 @@ typedef struct pirn_hooks {
  * @worker_threads:        current-thread: 0 or 1
  * @max_blocking_threads, @thread_keep_alive_ns, @thread_stack_bytes, @thread_name: for threads that
  *                         pirn makes. This version makes none: set, they are -ENOTSUP
- * @name:                  of the runtime, shown in dumps; not blank. Copied
+ * @name:                  of the runtime, shown in dumps; not blank, up to 255 bytes. Copied
  * @event_interval:        polls between two looks at the I/O driver; 61
  * @global_queue_interval: every so many polls, remote spawns and wakes go first; 31
  * @coop_budget:           units per poll; 128; PIRN_UNLIMITED
@@ -137,7 +137,7 @@ static inline pirn_runtime_opts pirn_runtime_opts_init(void)
 
 /**
  * pirn_runtime_new() - make a runtime
- * @o: NULL means all defaults; borrowed for the call
+ * @o: borrowed for the call. NULL means all defaults, which this version refuses: set @flavor
  *
  * Threads: any. Return: 0 and *@out; -EINVAL or -E2BIG (pirn_last_error_text() names the field);
  * -ENOTSUP (likewise); -ENOMEM, -EMFILE, -ENFILE. (tokio: Builder::build)
@@ -150,10 +150,11 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_new(const pirn_runtime_opts *o, pirn_run
  *
  * Waits for the poll that is running elsewhere, if any. Callers of pirn_block_on() drop their
  * frames on their own threads and return PIRN_ESHUTDOWN. Afterwards the runtime only answers:
- * spawns give a join that resolves cancelled.
+ * spawns give a join that resolves cancelled. Tasks of a local set end with their set.
  *
  * Threads: any that does not run tasks. Return: 0, also when it was shut down before; -ETIMEDOUT
- * (call again to go on); -EDEADLK on a thread that runs tasks; -EPERM (PIRN_RT_LOCAL).
+ * (call again to go on); -EDEADLK on a thread that runs tasks; -EPERM (PIRN_RT_LOCAL); -EINVAL
+ * for NULL.
  * (tokio: Runtime::shutdown_timeout)
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_shutdown(pirn_runtime *rt, pirn_time deadline);
@@ -168,7 +169,7 @@ PIRN_API void pirn_runtime_free(pirn_runtime *rt);
 /**
  * pirn_run() - for main(): make a runtime, block on a task, free it
  *
- * Return: what pirn_runtime_new() or pirn_block_on() returned. (tokio: #[tokio::main])
+ * Return: what pirn_runtime_new() or pirn_block_on() returned; -EDEADLK on a thread that runs tasks. (tokio: #[tokio::main])
  */
 PIRN_API PIRN_MUST_USE int pirn_run(const pirn_runtime_opts *o, const pirn_task_desc *d,
                                     void *frame, pirn_result *res, void *out);
@@ -257,7 +258,7 @@ PIRN_API PIRN_MUST_USE int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*f
 /**
  * pirn_block_on() - run a root future on this thread, and with it the runtime
  * @frame: stays in place and is polled here; the caller's again afterwards, its drop was called
- * @res:   how it went; may be NULL
+ * @res:   how it went, with task id 0; may be NULL. A root is no task: metrics do not count it
  * @out:   the root's output; NULL drops it
  *
  * One caller at a time drives a current-thread runtime; others wait for their root or for their
@@ -278,7 +279,7 @@ typedef struct pirn_local_set pirn_local_set; /* tasks polled inside one task or
  * pirn_local_set_new() - an empty set, owned by this thread
  * @h: whose memory and options it uses; NULL: the current runtime
  *
- * Return: 0; -ENOMEM; PIRN_ENORUNTIME. (tokio: LocalSet::new)
+ * Return: 0; -ENOMEM; -EINVAL for a NULL @out; PIRN_ENORUNTIME. (tokio: LocalSet::new)
  */
 PIRN_API PIRN_MUST_USE int pirn_local_set_new(pirn_handle *h, pirn_local_set **out);
 
@@ -306,7 +307,7 @@ PIRN_API void pirn_local_set_free(pirn_local_set *s);
  * pirn_runtime_fd() - readable, level-triggered, when a turn has something to do
  *
  * For the poll set of another loop; the runtime owns it: never read or close it. Threads: any.
- * Return: the descriptor; -EINVAL on multi-thread.
+ * Return: the descriptor; -EINVAL for NULL.
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_fd(pirn_runtime *rt);
 
@@ -317,7 +318,7 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_fd(pirn_runtime *rt);
  *                 for; NULL: the fd becomes readable for timers too
  *
  * Return: 1 if work is left (the fd is readable), else 0; -EDEADLK on a thread that runs tasks;
- * -EBUSY while another thread drives; -EINVAL on multi-thread; -EPERM (PIRN_RT_LOCAL);
+ * -EBUSY while another thread drives; -EINVAL for NULL; -EPERM (PIRN_RT_LOCAL);
  * PIRN_ESHUTDOWN.
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_turn(pirn_runtime *rt, pirn_time until,
@@ -341,7 +342,8 @@ typedef struct pirn_metrics {
     uint64_t contained_faults;   /* faults in drops, hooks and other callbacks */
     uint64_t forgotten_wakes;    /* tasks found that nothing can wake */
     uint64_t local_queue_depth;  /* * */
-    uint64_t inject_queue_depth; /* * remote spawns and wakes not taken in yet */
+    uint64_t inject_queue_depth; /* * remote spawns and wakes taken in and not run yet, and 1 for
+                                   * any not taken in: those cannot be counted */
     uint64_t cell_bytes;         /* * memory held for task cells, in use or cached */
     uint64_t retired_cells;      /* * freed cells that wait for a walker to move on */
 } pirn_metrics;
@@ -371,8 +373,8 @@ pirn_runtime_each_task(pirn_handle *h, int (*see)(void *user, const pirn_task_in
 /**
  * pirn_runtime_dump() - write every live task to @fd, a line each, as text
  *
- * First line: the runtime. Then the running task, if any; then the others; last, counts. Blocks
- * as @fd does. Threads: any. Return: 0; -EINVAL; -ENOMEM; PIRN_ENORUNTIME; write's error.
+ * First line: the runtime. Then its tasks, newest first, those of local sets, and a task in its
+ * first poll; last, counts. Blocks as @fd does. Threads: any. Return: 0; -EINVAL; -ENOMEM; PIRN_ENORUNTIME; write's error.
  * (tokio: Handle::dump)
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_dump(pirn_handle *h, int fd);

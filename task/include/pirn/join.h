@@ -58,8 +58,11 @@ PIRN_API PIRN_MUST_USE int pirn_join_poll(pirn_join *j, pirn_cx *cx, pirn_result
  *
  * Threads: any that does not run tasks. Ordering, @res and @out as pirn_join_poll().
  *
- * Return: 0; -ETIMEDOUT (the handle is as before, nothing of the waiter is left behind); -EDEADLK
- * on a thread that runs tasks, even if finished; -EINVAL if the result was taken before.
+ * There is one waker slot: the waker that an earlier pirn_join_poll() left is given up; after
+ * -ETIMEDOUT poll again. A second thread that waits on the handle: message, abort.
+ *
+ * Return: 0; -ETIMEDOUT (nothing of the waiter is left behind); -EDEADLK on a thread that runs tasks,
+ * even if finished; -EINVAL if the result was taken before, or @j is NULL.
  * (tokio: Handle::block_on(join))
  */
 PIRN_API PIRN_MUST_USE int pirn_join_wait(pirn_join *j, pirn_time deadline, pirn_result *res,
@@ -68,7 +71,8 @@ PIRN_API PIRN_MUST_USE int pirn_join_wait(pirn_join *j, pirn_time deadline, pirn
 /**
  * pirn_join_try() - take the result if the task has ended
  *
- * Threads: any. Return: 0; -EAGAIN while it runs; -EINVAL if the result was taken before.
+ * Threads: any. Return: 0; -EAGAIN while it runs; -EINVAL if the result was taken before, or @j is
+ * NULL.
  */
 PIRN_API PIRN_MUST_USE int pirn_join_try(pirn_join *j, pirn_result *res, void *out);
 
@@ -109,7 +113,7 @@ PIRN_API const char *pirn_join_fault_text(const pirn_join *j);
  * it: never read or close it; take the result with pirn_join_try(). A later pirn_join_poll() still
  * works. Already finished: readable at once.
  *
- * Return: the descriptor; -EMFILE, -ENFILE or -ENOMEM, with the handle as before.
+ * Return: the descriptor; -EMFILE, -ENFILE or -ENOMEM, with the handle as before; -EINVAL for NULL.
  */
 PIRN_API PIRN_MUST_USE int pirn_join_fd(pirn_join *j);
 

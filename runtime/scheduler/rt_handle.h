@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is behind a pirn_handle on every flavour: the shared part of a runtime, which outlives it. */
-#ifndef PIRN_RUNTIME_SCHEDULER_HANDLE_H
-#define PIRN_RUNTIME_SCHEDULER_HANDLE_H
+#ifndef PIRN_RUNTIME_SCHEDULER_RT_HANDLE_H
+#define PIRN_RUNTIME_SCHEDULER_RT_HANDLE_H
 
 #include <stdatomic.h>
 #include <stdint.h>
