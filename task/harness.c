@@ -392,6 +392,7 @@ void pirn__harness_recover(struct poller *p)
     struct header *h = p->cx.waker.data;
     enum poll_phase phase = p->phase;
 
+    ASSERT(phase != PHASE_NONE);
     p->phase = PHASE_NONE;
     p->cx.cell = NULL;
     p->cx.ops = NULL;

@@ -73,6 +73,7 @@ struct current_thread {
     struct pirn_handle base;
     _Atomic(struct core *) slot;   /* the core, when nobody drives */
     _Atomic(uint32_t) stop;        /* enum ct_stop */
+    _Atomic(bool) driven;          /* who has the core runs tasks with it; a hint for turn */
     _Atomic(bool) fd_used;         /* pirn_runtime_fd() was asked: the descriptor must show work */
     _Atomic(uint64_t) next_block;  /* of task ids */
     _Atomic(uint64_t) large_bytes; /* of cells outside of slabs; a statistic */
@@ -137,7 +138,19 @@ static inline bool pirn__ct_is_closed(const struct current_thread *ct)
     return atomic_load_explicit(&ct->shared.closed, memory_order_relaxed);
 }
 
-/* Return: NULL: somebody else drives. */
+static inline void pirn__ct_set_driven(struct current_thread *ct, bool driven)
+{
+    /* mo: relaxed. A hint; whoever acts on it loses a turn at most. */
+    atomic_store_explicit(&ct->driven, driven, memory_order_relaxed);
+}
+
+static inline bool pirn__ct_is_driven(const struct current_thread *ct)
+{
+    /* mo: relaxed. As above. */
+    return atomic_load_explicit(&ct->driven, memory_order_relaxed);
+}
+
+/* Return: NULL: somebody else has it. */
 struct core *pirn__ct_take_core(struct current_thread *ct);
 void pirn__ct_put_core(struct core *core);
 /* From now on the descriptor shows, while nobody drives, whether there is work. */

@@ -11,6 +11,7 @@
 #include "runtime/scheduler/root.h"
 #include "task/base/assert.h"
 #include "task/base/error.h"
+#include "task/base/relax.h"
 #include "task/base/scope.h"
 #include "task/harness.h"
 
@@ -36,12 +37,15 @@ static void enter_runtime(struct entry *e, struct current_thread *ct, struct cor
     pirn__scope.cx = core != NULL ? &core->poller.cx : NULL;
     pirn__scope.task_id = 0;
     pirn__scope.busy++;
+    pirn__scope.recovery = NULL; /* until drive() sets one */
     if (core != NULL)
-        pirn__scope.recovery = &core->recovery;
+        pirn__ct_set_driven(ct, true);
 }
 
 static void leave_runtime(const struct entry *e)
 {
+    if (pirn__context.core != NULL)
+        pirn__ct_set_driven(pirn__context.core->ct, false);
     pirn__context = e->context;
     pirn__scope.cx = e->cx;
     pirn__scope.recovery = e->recovery;
@@ -140,6 +144,8 @@ static enum end run_turn(struct core *core)
 
 static enum end drive(struct core *core)
 {
+    enum end end;
+
     if (_setjmp(core->recovery.at) != 0) {
         pirn__scope.cx = &core->poller.cx;
         pirn__scope.task_id = 0;
@@ -148,11 +154,15 @@ static enum end drive(struct core *core)
         pirn__context.set = NULL;
         if (core->in_root) {
             core->in_root = false;
+            pirn__scope.recovery = NULL;
             return END_FAULTED;
         }
         pirn__harness_recover(&core->poller);
     }
-    return core->root != NULL ? run_root(core) : run_turn(core);
+    pirn__scope.recovery = &core->recovery;
+    end = core->root != NULL ? run_root(core) : run_turn(core);
+    pirn__scope.recovery = NULL;
+    return end;
 }
 
 /* The runtime stops, and this thread has its core. */
@@ -280,8 +290,10 @@ int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *
     enter_runtime(&entry, ct, NULL);
     end = pirn__ct_is_stopping(ct) ? END_STOPPED : wait_for_core(ct, root, &core);
     leave_runtime(&entry);
+    if (core == NULL && end == END_STOPPED)
+        core = pirn__ct_take_core(ct); /* nobody else may come to end the tasks */
     enter_runtime(&entry, ct, core);
-    if (core != NULL) {
+    if (core != NULL && end != END_STOPPED) {
         core->root = root;
         end = drive(core);
     }
@@ -305,12 +317,15 @@ int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *
 
 int pirn__ct_turn(struct current_thread *ct, pirn_time until)
 {
-    struct core *core = pirn__ct_take_core(ct);
+    struct core *core;
     struct entry entry;
     enum end end;
 
-    if (core == NULL)
-        return pirn__error(-EBUSY, "pirn_runtime_turn: another thread drives");
+    /* A walker or pirn_runtime_fd() has the core for a moment without driving: that is waited for. */
+    for (unsigned tries = 0; (core = pirn__ct_take_core(ct)) == NULL; cpu_relax(tries++))
+        if (pirn__ct_is_driven(ct))
+            return pirn__error(-EBUSY, "pirn_runtime_turn: another thread drives");
+    pirn_handle_ref(&ct->base); /* free may come as soon as the core is put back */
     enter_runtime(&entry, ct, core);
     core->until = until;
     core->pass = core->passes = 0;
@@ -319,6 +334,7 @@ int pirn__ct_turn(struct current_thread *ct, pirn_time until)
         stop(core);
     leave_runtime(&entry);
     pirn__ct_put_core(core);
+    pirn_handle_unref(&ct->base);
     if (end == END_STOPPED)
         return pirn__error(PIRN_ESHUTDOWN, "pirn_runtime_turn: the runtime has shut down");
     return end == END_TIME;
@@ -357,7 +373,8 @@ int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline, bool for_go
     if (r != 0)
         return pirn__error(r, "pirn_runtime_shutdown: a poll still runs");
     if (core == NULL)
-        return 0; /* somebody else has done it */
+        return 0;               /* somebody else has done it */
+    pirn_handle_ref(&ct->base); /* as in a turn */
     enter_runtime(&entry, ct, core);
     stop(core);
     leave_runtime(&entry);
@@ -365,5 +382,6 @@ int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline, bool for_go
         pirn__ct_give_back(core);
     else
         pirn__ct_put_core(core);
+    pirn_handle_unref(&ct->base);
     return 0;
 }

@@ -68,6 +68,18 @@ static bool local_stopping(const struct sched *s)
     return pirn__ct_is_stopping(ct_of(set->handle));
 }
 
+static void wake_cell(void *cell)
+{
+    pirn_waker_cell_wake(cell);
+}
+
+/* Whoever polls the set may be the caller's own executor: its waker is contained. */
+static void wake_outer(struct pirn_local_set *s)
+{
+    if (!pirn__contain(wake_cell, &s->outer))
+        pirn__report_contained(s->handle);
+}
+
 static void local_schedule(struct sched *sched, struct notified n)
 {
     struct pirn_local_set *s = set_of(sched);
@@ -75,9 +87,9 @@ static void local_schedule(struct sched *sched, struct notified n)
     if (on_thread(s) && !s->closed) {
         task_list_push(&s->local, n);
         if (pirn__context.set != s)
-            pirn_waker_cell_wake(&s->outer);
+            wake_outer(s);
     } else if (pirn__inject_push(&s->inject, n)) {
-        pirn_waker_cell_wake(&s->outer);
+        wake_outer(s);
     } else if (pirn__state_ref_dec(&n.cell->state, 1)) {
         pirn__harness_free(n.cell); /* the set is closed, and has dropped the frame */
     }
@@ -491,7 +503,7 @@ void pirn_local_set_free(pirn_local_set *s)
     s->closed = true;
     unregister_set(s);
     /* Woken, not taken: a wake from elsewhere may be at it just now. Who polled the set finds out. */
-    pirn_waker_cell_wake(&s->outer);
+    wake_outer(s);
     /* As in pirn__ct_release(). */
     ref_add(&s->refs, BIAS);
     out = pirn__cache_close(&s->cells);

@@ -363,7 +363,8 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m)
  * Sees every task that lives throughout the call, none twice; those of
  * local sets too. Tasks not polled yet are listed by
  * the thread that drives, at its next tick; if that does not come within 100 ms (one long poll),
- * they are left out: pirn_runtime_dump() says how many. Threads: any.
+ * they are left out: pirn_runtime_dump() says how many. Threads: any, not in a read section of
+ * liburcu's memb flavour.
  *
  * Return: 0; what @see returned; -EINVAL; -ENOMEM; PIRN_ENORUNTIME.
  */

@@ -216,7 +216,8 @@ enum {
  * @out_drop:    gets an output that nobody took; may be NULL
  * @flags:       PIRN_TASK_*
  *
- * Ownership: borrowed until the last handle and waker of its last task is gone. (tokio: the
+ * Ownership: borrowed until the last handle and waker of its last task is gone, and walks, dumps and
+ * hooks that began before have ended. (tokio: the
  * Future trait, and RawTask's vtable)
  */
 typedef struct pirn_task_desc {
