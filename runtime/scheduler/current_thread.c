@@ -141,6 +141,12 @@ static bool is_asked(const struct current_thread *ct)
            atomic_load_explicit(&ct->link_done, memory_order_relaxed);
 }
 
+/* Whether a foreign loop that waits on the descriptor has something to do. */
+static bool needs_a_turn(struct core *core)
+{
+    return pirn__ct_has_work(core) || (pirn__ct_is_stopping(core->ct) && !core->stopped);
+}
+
 void pirn__ct_put_core(struct core *core)
 {
     struct current_thread *ct = core->ct;
@@ -155,7 +161,7 @@ void pirn__ct_put_core(struct core *core)
         used = atomic_load_explicit(&ct->fd_used, memory_order_relaxed);
         if (used) {
             pirn__driver_arm(&ct->driver);
-            if (pirn__ct_has_work(core))
+            if (needs_a_turn(core))
                 pirn__driver_unpark(&ct->driver);
         }
         /* mo: release pairs with [core] in take_core; seq_cst pairs with [core] in waiter.c: a

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* A walker asks whoever drives to link what is in queues only, while that one parks: is it served,
+ * and does it then see what was done before? */
+#define MODEL_LINKS
+#include "tests/model/core_model.h"
+
+#include "runtime/scheduler/walk.c"
+#include "task/owned.c"
+
+static int linked; /* plain: being served alone publishes it */
+
+pirn_time pirn__clock_now(void)
+{
+    return 0;
+}
+
+pirn_time pirn__clock_coarse(void)
+{
+    return 0;
+}
+
+static void setup(void)
+{
+    core_setup();
+    atomic_store_explicit(&ct.slot, NULL, memory_order_relaxed);
+    pirn__owned_init(&ct.owned);
+    linked = 0;
+}
+
+static void run(unsigned thread)
+{
+    if (thread == 0) {
+        assert(link_queued(&ct));
+        assert(linked == 1);
+        return;
+    }
+    linked = 1;
+    do {
+        (void)pirn__driver_park(&ct.driver, pending, &ct.core);
+        pirn__ct_serve_walkers(&ct.core);
+    } while (atomic_load_explicit(&ct.link_done, memory_order_relaxed) == 0);
+}
+
+static void check(void)
+{
+    assert(atomic_load_explicit(&ct.link_done, memory_order_relaxed) == 1);
+}
+
+MODEL_SCENARIO("core_asked", 2)

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* The core's slot and those who wait for it, for the scenarios. */
+#ifndef PIRN_TESTS_MODEL_CORE_MODEL_H
+#define PIRN_TESTS_MODEL_CORE_MODEL_H
+
+#include "tests/model/os_model.h"
+
+#include "runtime/scheduler/current_thread.h"
+#include "runtime/scheduler/root.h"
+
+/* No cell of the shared cache is freed here, and there is no root. */
+#define pirn__cache_give_batch(cache, batch) (assert(!"part of the model"), NULL)
+#define pirn__root_is_woken(root)            (assert(!"part of the model"), (root) != NULL)
+#define pirn__cache_free_slabs(alloc, slabs) ((void)(slabs))
+#if !defined(MODEL_LINKS) /* by a scenario that has queued tasks, and task/owned.c */
+#    define pirn__owned_link(list, cell) (assert(!"part of the model"), (cell) != NULL)
+#endif
+
+#if defined(MODEL_GENMC) /* resolves every name of an object, used or not */
+const pirn_waker_vt pirn__join_fd_vt = {0};
+#endif
+
+#include "runtime/driver/driver.c"
+#include "runtime/scheduler/current_thread.c"
+#include "runtime/scheduler/inject.c"
+#include "runtime/scheduler/waiter.c"
+
+static struct current_thread ct;
+
+static void core_setup(void)
+{
+    fd_reset();
+    futex_reset();
+    atomic_store_explicit(&ct.driver.state, AWAKE, memory_order_relaxed);
+    atomic_store_explicit(&ct.fd_used, false, memory_order_relaxed);
+    atomic_store_explicit(&ct.slot, &ct.core, memory_order_relaxed);
+    atomic_store_explicit(&ct.stop, CT_RUNNING, memory_order_relaxed);
+    atomic_store_explicit(&ct.link_asked, 0, memory_order_relaxed);
+    atomic_store_explicit(&ct.link_done, 0, memory_order_relaxed);
+    pirn__inject_init(&ct.inject);
+    pirn__waiters_init(&ct.waiters);
+    ct.core.ct = &ct;
+    ct.core.root = NULL;
+    ct.core.turns = 0;
+    ct.core.foreign.first = NULL;
+    task_list_init(&ct.core.local);
+    task_list_init(&ct.core.pulled);
+    task_list_init(&ct.core.deferred);
+}
+
+/* Waits for the core as pirn__ct_shutdown() does. */
+static struct core *wait_for_core(struct core_waiter *w)
+{
+    struct core *core;
+
+    for (;;) {
+        pirn__waiters_add(&ct.waiters, w);
+        core = pirn__ct_take_core(&ct);
+        if (core != NULL)
+            break;
+        (void)pirn__waiter_sleep(w, PIRN_NEVER);
+        (void)pirn__waiter_take(w);
+    }
+    pirn__waiters_remove(&ct.waiters, w, true);
+    return core;
+}
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* A dump looks at which task runs while one poll ends and the next begins: does it see an id with
+ * another task's name? */
+#include "tests/model/core_model.h"
+
+#include "runtime/scheduler/walk.c"
+#include "task/harness.c"
+
+static struct header cells[2];
+static pirn_task_desc descs[2];
+
+static void setup(void)
+{
+    core_setup();
+    for (int i = 0; i < 2; i++) {
+        cells[i].id = (uint64_t)i + 1;
+        cells[i].desc = &descs[i];
+    }
+    atomic_store_explicit(&ct.core.poller.running_desc, NULL, memory_order_relaxed);
+    poller_idle(&ct.core.poller);
+}
+
+static void run(unsigned thread)
+{
+    struct walker w;
+
+    if (thread == 0) {
+        publish_running(&ct.core.poller, &cells[0]);
+        publish_running(&ct.core.poller, &cells[1]);
+        poller_idle(&ct.core.poller);
+        return;
+    }
+    w.ct = &ct;
+    look_at_running(&w);
+    assert(w.running.id == 0 || w.running.desc == &descs[w.running.id - 1]);
+}
+
+static void check(void)
+{
+}
+
+MODEL_SCENARIO("core_running", 2)

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel for the scenarios: an eventfd, a futex, a mutex. Who sleeps here sleeps until it is
+ * woken, so a lost wake is a thread that waits for ever: GenMC's liveness check, relacy's bound on
+ * steps and a native run's time limit find it. */
+#ifndef PIRN_TESTS_MODEL_OS_MODEL_H
+#define PIRN_TESTS_MODEL_OS_MODEL_H
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "tests/model/model.h"
+
+#if defined(MODEL_LIVENESS) /* the checker sees that such a loop waits, and for what */
+#    define MODEL_WAIT_WHILE(cond)                                                                 \
+        while (cond)                                                                               \
+            ;
+#else
+#    define MODEL_WAIT_WHILE(cond)                                                                 \
+        while (cond)                                                                               \
+        model_relax()
+#endif
+
+/* ---- the eventfd, behind its epoll descriptor. Relaxed: it wakes, it publishes nothing. ---------- */
+
+static atomic_int model_fd;
+static int model_errno[MODEL_MAIN + 1];
+
+static void fd_reset(void)
+{
+    atomic_store_explicit(&model_fd, 0, memory_order_relaxed);
+}
+
+static bool fd_is_readable(void)
+{
+    return atomic_load_explicit(&model_fd, memory_order_relaxed) != 0;
+}
+
+static int model_epoll_wait(void)
+{
+    MODEL_WAIT_WHILE(atomic_load_explicit(&model_fd, memory_order_relaxed) == 0);
+    return 1;
+}
+
+static ssize_t model_read(void)
+{
+    return atomic_exchange_explicit(&model_fd, 0, memory_order_relaxed) != 0 ? 8 : -1;
+}
+
+static ssize_t model_write(void)
+{
+    (void)atomic_fetch_add_explicit(&model_fd, 1, memory_order_relaxed);
+    return 8;
+}
+
+#undef errno
+#undef read
+#undef write
+#undef close
+#undef unlink
+#undef link
+#define errno                            (model_errno[model_me()])
+#define epoll_create1(flags)             ((void)(flags), 0)
+#define epoll_ctl(fd, op, event, ev)     ((void)(fd), (void)(ev), 0)
+#define epoll_wait(fd, ev, max, timeout) ((void)(fd), (void)(ev), model_epoll_wait())
+#define eventfd(count, flags)            ((void)(flags), 0)
+#define read(fd, buffer, n)              ((void)(fd), (void)(buffer), model_read())
+#define write(fd, buffer, n)             ((void)(fd), (void)(buffer), model_write())
+#define close(fd)                        ((void)(fd), 0)
+#define unlink                           unlink_waiter /* the system's has the name too */
+
+/* ---- what is thread-local ------------------------------------------------------------------------ */
+
+#include "task/base/scope.h"
+
+__attribute__((unused)) static struct scope model_scopes[MODEL_MAIN + 1];
+#define pirn__scope (model_scopes[model_me()])
+
+#include "runtime/scheduler/context.h"
+
+__attribute__((unused)) static struct context model_contexts[MODEL_MAIN + 1];
+#define pirn__context (model_contexts[model_me()])
+
+/* ---- futexes: one queue for all of them. A wake is for who was asleep before. --------------------- */
+
+#include "runtime/os/futex.h"
+
+static atomic_int model_wakes;
+
+static void futex_reset(void)
+{
+    atomic_store_explicit(&model_wakes, 0, memory_order_relaxed);
+}
+
+bool pirn__futex_wait(_Atomic(uint32_t) *word, uint32_t value, pirn_time deadline)
+{
+    int before = atomic_load_explicit(&model_wakes, memory_order_acquire);
+
+    (void)deadline;
+    if (atomic_load_explicit(word, memory_order_relaxed) == value)
+        MODEL_WAIT_WHILE(atomic_load_explicit(&model_wakes, memory_order_acquire) == before);
+    return true;
+}
+
+void pirn__futex_wake(_Atomic(uint32_t) *word, int count)
+{
+    (void)word;
+    (void)count;
+    (void)atomic_fetch_add_explicit(&model_wakes, 1, memory_order_release);
+}
+
+/* ---- mutexes -------------------------------------------------------------------------------------- */
+
+#if defined(MODEL_RELACY)
+static int mutex_reset(pthread_mutex_t *m)
+{
+    atomic_store_explicit((atomic_int *)(void *)m, 0, memory_order_relaxed);
+    return 0;
+}
+
+static int mutex_take(pthread_mutex_t *m)
+{
+    while (atomic_exchange_explicit((atomic_int *)(void *)m, 1, memory_order_acquire) != 0)
+        model_relax();
+    return 0;
+}
+
+static int mutex_give(pthread_mutex_t *m)
+{
+    atomic_store_explicit((atomic_int *)(void *)m, 0, memory_order_release);
+    return 0;
+}
+
+#    define pthread_mutex_init(m, attributes) mutex_reset(m)
+#    define pthread_mutex_destroy(m)          ((void)(m))
+#    define pthread_mutex_lock(m)             mutex_take(m)
+#    define pthread_mutex_unlock(m)           mutex_give(m)
+#endif
+#endif
