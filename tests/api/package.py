@@ -76,6 +76,15 @@ def installed(folder):
             needed = output("readelf", "-d", exe)
             assert ("liburcu" in needed) == (rcu == "true"), needed
 
+    # What README.md shows is what a reader copies first.
+    (folder / "square.c").write_text(
+        re.search(r"```c\n(.*?)```", (root / "README.md").read_text(), re.S)[1]
+    )
+    run(cc, "-std=c11", "-Wall", "-Wextra", "-Werror", folder / "square.c", "-o", folder / "square",
+        *flags)
+    said = output(folder / "square")
+    assert said == "task 1: 49, success\n", said
+
 
 def options(folder):
     (folder / "pkgconfig").mkdir()
