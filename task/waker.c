@@ -63,9 +63,10 @@ void pirn__waker_wake(struct task_waker w)
     struct pirn_cx *own = own_poll(h);
 
     if (own != NULL) {
+        bool last = pirn__state_ref_dec(&h->state, 1);
+
+        ASSERT(!last); /* the runner has a reference */
         own->self_woken = true;
-        if (pirn__state_ref_dec(&h->state, 1))
-            ASSERT(!"the runner has a reference");
         return;
     }
     if (!s->ops->here(s)) {

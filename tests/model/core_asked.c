@@ -22,28 +22,28 @@ pirn_time pirn__clock_coarse(void)
 static void setup(void)
 {
     core_setup();
-    atomic_store_explicit(&ct.slot, NULL, memory_order_relaxed);
-    pirn__owned_init(&ct.owned);
+    atomic_store_explicit(&rt.slot, NULL, memory_order_relaxed);
+    pirn__owned_init(&rt.owned);
     linked = 0;
 }
 
 static void run(unsigned thread)
 {
     if (thread == 0) {
-        assert(link_queued(&ct));
+        assert(link_queued(&rt));
         assert(linked == 1);
         return;
     }
     linked = 1;
     do {
-        (void)pirn__driver_park(&ct.driver, pending, &ct.core);
-        pirn__ct_serve_walkers(&ct.core);
-    } while (atomic_load_explicit(&ct.link_done, memory_order_relaxed) == 0);
+        (void)pirn__driver_park(&rt.driver, pending, &rt.core);
+        pirn__ct_serve_walkers(&rt.core);
+    } while (atomic_load_explicit(&rt.link_done, memory_order_relaxed) == 0);
 }
 
 static void check(void)
 {
-    assert(atomic_load_explicit(&ct.link_done, memory_order_relaxed) == 1);
+    assert(atomic_load_explicit(&rt.link_done, memory_order_relaxed) == 1);
 }
 
 MODEL_SCENARIO("core_asked", 2)

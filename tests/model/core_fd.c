@@ -8,24 +8,24 @@ static struct header cell;
 static void setup(void)
 {
     core_setup();
-    atomic_store_explicit(&ct.slot, NULL, memory_order_relaxed);
+    atomic_store_explicit(&rt.slot, NULL, memory_order_relaxed);
 }
 
 static void run(unsigned thread)
 {
     if (thread == 0) {
-        pirn__ct_put_core(&ct.core);
+        pirn__ct_put_core(&rt.core);
     } else if (thread == 1) {
-        pirn__ct_use_fd(&ct);
+        pirn__ct_use_fd(&rt);
     } else {
-        assert(pirn__inject_push(&ct.inject, (struct notified){&cell}));
-        pirn__driver_unpark(&ct.driver);
+        assert(pirn__inject_push(&rt.inject, (struct notified){&cell}));
+        pirn__driver_unpark(&rt.driver);
     }
 }
 
 static void check(void)
 {
-    assert(atomic_load_explicit(&ct.slot, memory_order_relaxed) == &ct.core);
+    assert(atomic_load_explicit(&rt.slot, memory_order_relaxed) == &rt.core);
     assert(fd_is_readable());
 }
 

@@ -25,27 +25,27 @@ const pirn_waker_vt pirn__join_fd_vt = {0};
 #include "runtime/scheduler/inject.c"
 #include "runtime/scheduler/waiter.c"
 
-static struct current_thread ct;
+static struct current_thread rt;
 
 static void core_setup(void)
 {
     fd_reset();
     futex_reset();
-    atomic_store_explicit(&ct.driver.state, AWAKE, memory_order_relaxed);
-    atomic_store_explicit(&ct.fd_used, false, memory_order_relaxed);
-    atomic_store_explicit(&ct.slot, &ct.core, memory_order_relaxed);
-    atomic_store_explicit(&ct.stop, CT_RUNNING, memory_order_relaxed);
-    atomic_store_explicit(&ct.link_asked, 0, memory_order_relaxed);
-    atomic_store_explicit(&ct.link_done, 0, memory_order_relaxed);
-    pirn__inject_init(&ct.inject);
-    pirn__waiters_init(&ct.waiters);
-    ct.core.ct = &ct;
-    ct.core.root = NULL;
-    ct.core.turns = 0;
-    ct.core.foreign.first = NULL;
-    task_list_init(&ct.core.local);
-    task_list_init(&ct.core.pulled);
-    task_list_init(&ct.core.deferred);
+    atomic_store_explicit(&rt.driver.state, AWAKE, memory_order_relaxed);
+    atomic_store_explicit(&rt.fd_used, false, memory_order_relaxed);
+    atomic_store_explicit(&rt.slot, &rt.core, memory_order_relaxed);
+    atomic_store_explicit(&rt.stop, CT_RUNNING, memory_order_relaxed);
+    atomic_store_explicit(&rt.link_asked, 0, memory_order_relaxed);
+    atomic_store_explicit(&rt.link_done, 0, memory_order_relaxed);
+    pirn__inject_init(&rt.inject);
+    pirn__waiters_init(&rt.waiters);
+    rt.core.ct = &rt;
+    rt.core.root = NULL;
+    rt.core.turns = 0;
+    rt.core.foreign.first = NULL;
+    task_list_init(&rt.core.local);
+    task_list_init(&rt.core.pulled);
+    task_list_init(&rt.core.deferred);
 }
 
 /* Waits for the core as pirn__ct_shutdown() does. */
@@ -54,14 +54,14 @@ static struct core *wait_for_core(struct core_waiter *w)
     struct core *core;
 
     for (;;) {
-        pirn__waiters_add(&ct.waiters, w);
-        core = pirn__ct_take_core(&ct);
+        pirn__waiters_add(&rt.waiters, w);
+        core = pirn__ct_take_core(&rt);
         if (core != NULL)
             break;
         (void)pirn__waiter_sleep(w, PIRN_NEVER);
         (void)pirn__waiter_take(w);
     }
-    pirn__waiters_remove(&ct.waiters, w, true);
+    pirn__waiters_remove(&rt.waiters, w, true);
     return core;
 }
 #endif

@@ -16,8 +16,8 @@ static void setup(void)
         cells[i].id = (uint64_t)i + 1;
         cells[i].desc = &descs[i];
     }
-    atomic_store_explicit(&ct.core.poller.running_desc, NULL, memory_order_relaxed);
-    poller_idle(&ct.core.poller);
+    atomic_store_explicit(&rt.core.poller.running_desc, NULL, memory_order_relaxed);
+    poller_idle(&rt.core.poller);
 }
 
 static void run(unsigned thread)
@@ -25,12 +25,12 @@ static void run(unsigned thread)
     struct walker w;
 
     if (thread == 0) {
-        publish_running(&ct.core.poller, &cells[0]);
-        publish_running(&ct.core.poller, &cells[1]);
-        poller_idle(&ct.core.poller);
+        publish_running(&rt.core.poller, &cells[0]);
+        publish_running(&rt.core.poller, &cells[1]);
+        poller_idle(&rt.core.poller);
         return;
     }
-    w.ct = &ct;
+    w.ct = &rt;
     look_at_running(&w);
     assert(w.running.id == 0 || w.running.desc == &descs[w.running.id - 1]);
 }

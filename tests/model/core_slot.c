@@ -22,9 +22,9 @@ static void run(unsigned thread)
 
 static void check(void)
 {
-    assert(ct.core.turns == 2);
-    assert(atomic_load_explicit(&ct.slot, memory_order_relaxed) == &ct.core);
-    assert(ct.waiters.first == NULL);
+    assert(rt.core.turns == 2);
+    assert(atomic_load_explicit(&rt.slot, memory_order_relaxed) == &rt.core);
+    assert(rt.waiters.first == NULL);
 }
 
 MODEL_SCENARIO("core_slot", 2)

@@ -26,7 +26,7 @@
 /* ---- the eventfd, behind its epoll descriptor. Relaxed: it wakes, it publishes nothing. ---------- */
 
 static atomic_int model_fd;
-static int model_errno[MODEL_MAIN + 1];
+__attribute__((unused)) static int model_errno[MODEL_MAIN + 1];
 
 static void fd_reset(void)
 {
