@@ -342,8 +342,9 @@ void pirn__ct_note_stopped(struct current_thread *ct)
 
 bool pirn__ct_has_stopped(const struct current_thread *ct)
 {
-    /* mo: acquire pairs with [core] in note_stopped. */
-    return atomic_load_explicit(&ct->stop, memory_order_acquire) == CT_STOPPED;
+    /* mo: acquire pairs with [core] in note_stopped; seq_cst: a walker asks, then looks here; who
+     * stops notes it, then looks whether one has asked. */
+    return atomic_load_explicit(&ct->stop, memory_order_seq_cst) == CT_STOPPED;
 }
 
 void pirn__ct_drain(struct core *core)

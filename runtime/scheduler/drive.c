@@ -171,6 +171,7 @@ static void stop(struct core *core)
     if (!core->stopped) {
         pirn__ct_drain(core);
         pirn__ct_note_stopped(core->ct);
+        pirn__ct_serve_walkers(core); /* one that asked since, and did not see that we stopped */
         pirn__waiters_tell_all(&core->ct->waiters);
     }
 }
