@@ -81,6 +81,8 @@ static int read_hooks(const pirn_hooks *k, struct pirn_handle *h)
     r = check_size("pirn_hooks", k, k->size, sizeof *k);
     if (r != 0)
         return r;
+    if (k->on_stuck_poll != NULL)
+        return pirn__error(-ENOTSUP, "pirn_hooks.on_stuck_poll: not in this version");
     h->hooks = *k;
     if (k->on_task_terminate != NULL)
         h->sched.watch |= WATCH_TERMINATE;

@@ -197,3 +197,26 @@ Test(builder, hooks_and_name_are_copied)
     EQ(spawned, 1);
     rt_free(rt);
 }
+
+static void see_stuck(void *user, const pirn_task_info *info, pirn_time since)
+{
+    (void)user;
+    (void)info;
+    (void)since;
+}
+
+/* A hook that nothing would call is refused, not ignored. */
+Test(builder, a_watchdogs_hook_is_refused)
+{
+    pirn_hooks hooks = {.size = sizeof hooks, .on_stuck_poll = see_stuck};
+    pirn_runtime_opts o = PIRN_RUNTIME_OPTS_INIT;
+    pirn_runtime *rt = NULL;
+
+    o.flavor = PIRN_CURRENT_THREAD;
+    o.hooks = &hooks;
+    EQ(pirn_runtime_new(&o, &rt), -ENOTSUP);
+    cr_expect(strstr(pirn_last_error_text(), "on_stuck_poll") != NULL);
+    hooks.on_stuck_poll = NULL;
+    EQ(pirn_runtime_new(&o, &rt), 0);
+    pirn_runtime_free(rt);
+}

@@ -63,7 +63,7 @@ typedef struct pirn_task_info {
  * on_task_spawn: the task is not running yet. on_task_terminate: joiners may see it finished
  * already. on_fault: a task faulted, under every policy. on_forgotten_wake: a task waits and
  * nothing is left that could wake it, besides an abort through its join handle; at most one call a
- * second (metrics count all). (tokio: Builder::on_*, all stable here)
+ * second (metrics count all). on_stuck_poll: -ENOTSUP if set: this version has no watchdog. (tokio: Builder::on_*, all stable here)
  */
 typedef struct pirn_hooks {
     size_t size;
@@ -78,6 +78,7 @@ typedef struct pirn_hooks {
     void (*after_poll)(void *user, const pirn_task_info *info);
     void (*on_fault)(void *user, const pirn_task_info *info, int code, const char *text);
     void (*on_forgotten_wake)(void *user, const pirn_task_info *info);
+    void (*on_stuck_poll)(void *user, const pirn_task_info *info, pirn_time since);
 } pirn_hooks;
 
 /**
