@@ -323,9 +323,12 @@ int pirn__ct_turn(struct current_thread *ct, pirn_time until)
     enum end end;
 
     /* A walker or pirn_runtime_fd() has the core for a moment without driving: that is waited for. */
-    for (unsigned tries = 0; (core = pirn__ct_take_core(ct)) == NULL; cpu_relax(tries++))
+    for (unsigned tries = 0; (core = pirn__ct_take_core(ct)) == NULL; cpu_relax(tries++)) {
         if (pirn__ct_is_driven(ct))
             return pirn__error(-EBUSY, "pirn_runtime_turn: another thread drives");
+        if (pirn__ct_has_stopped(ct)) /* its core may have been kept for good */
+            return pirn__error(PIRN_ESHUTDOWN, "pirn_runtime_turn: the runtime has shut down");
+    }
     pirn_handle_ref(&ct->base); /* free may come as soon as the core is put back */
     enter_runtime(&entry, ct, core);
     core->until = until;
