@@ -1,37 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A walker asks whoever drives to link what is in queues only, while that one parks: is it served,
  * and does it then see what was done before? */
-#define MODEL_LINKS
-#include "tests/model/core_model.h"
-
-#include "runtime/scheduler/walk.c"
-#include "task/owned.c"
-
-static int linked; /* plain: being served alone publishes it */
-
-pirn_time pirn__clock_now(void)
-{
-    return 0;
-}
-
-pirn_time pirn__clock_coarse(void)
-{
-    return 0;
-}
-
-static void setup(void)
-{
-    core_setup();
-    atomic_store_explicit(&rt.slot, NULL, memory_order_relaxed);
-    pirn__owned_init(&rt.owned);
-    linked = 0;
-}
+#include "tests/model/asked_model.h"
 
 static void run(unsigned thread)
 {
     if (thread == 0) {
-        assert(link_queued(&rt));
-        assert(linked == 1);
+        ask();
         return;
     }
     linked = 1;
@@ -39,11 +14,6 @@ static void run(unsigned thread)
         (void)pirn__driver_park(&rt.driver, pending, &rt.core);
         pirn__ct_serve_walkers(&rt.core);
     } while (atomic_load_explicit(&rt.link_done, memory_order_relaxed) == 0);
-}
-
-static void check(void)
-{
-    assert(atomic_load_explicit(&rt.link_done, memory_order_relaxed) == 1);
 }
 
 MODEL_SCENARIO("core_asked", 2)

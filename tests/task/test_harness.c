@@ -8,37 +8,7 @@
 #include "task/join.h"
 #include "tests/support/expect.h"
 
-enum {
-    RU = 1,
-    CO = 2,
-    NO = 4,
-    JI = 8,
-    JW = 16,
-    CA = 32,
-    R = 64
-};
-
 static struct one_task o;
-
-static void expect_result(enum pirn_outcome outcome, int code)
-{
-    pirn_result res;
-
-    cr_assert_eq(pirn_join_try(o.join, &res, NULL), 0);
-    cr_expect_eq(res.outcome, outcome);
-    cr_expect_eq(res.code, code, "code %d, not %d", res.code, code);
-    cr_expect_eq(res.task_id, o.f.last_id);
-}
-
-/* The handle is the last holder: with it everything goes. */
-static void free_last(void)
-{
-    (void)one_trace(&o);
-    pirn_join_free(o.join);
-    EXPECT_TRACE(&o, "free");
-    cr_expect(fake_is_empty(&o.f));
-    cr_expect_eq(pirn__scope.task_id, 0);
-}
 
 /* ---- the poll says done ---------------------------------------------------------------------- */
 
@@ -74,7 +44,7 @@ Test(harness, every_size_of_output_reaches_the_joiner)
         cr_expect_eq(out[outputs[i].size], 0xee, "output %zu: not a byte more", i);
         cr_expect(!o.s.out_misaligned, "output %zu", i);
         cr_expect_eq(o.s.out_drops, 0);
-        free_last();
+        free_last(&o);
     }
 }
 
@@ -102,9 +72,9 @@ Test(harness, a_negative_code_is_a_result_without_output)
     begin(3, STEPS(FAIL), true);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll drop");
-    expect_result(PIRN_DONE, -EIO);
+    expect_result(&o, PIRN_DONE, -EIO);
     cr_expect_null(pirn_join_fault_text(o.join));
-    free_last();
+    free_last(&o);
     cr_expect_eq(o.s.out_drops, 0);
 
     begin(3, STEPS(FAIL), false);
@@ -148,8 +118,8 @@ Test(harness, the_first_wait_links_and_the_end_unlinks)
     pirn_waker_wake(o.s.kept[1]);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "schedule poll drop unlink");
-    expect_result(PIRN_DONE, 0);
-    free_last();
+    expect_result(&o, PIRN_DONE, 0);
+    free_last(&o);
 }
 
 Test(harness, a_poll_that_wakes_itself_is_requeued_and_not_linked)
@@ -174,7 +144,7 @@ Test(harness, a_refused_link_ends_the_task_on_the_spot)
     pirn__owned_close(&o.f.owned);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll refuse drop");
-    expect_result(PIRN_CANCELLED, -ECANCELED);
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
     pirn_join_free(o.join);
     EXPECT_TRACE(&o, "");
     pirn_waker_wake(o.s.kept[0]);
@@ -205,11 +175,11 @@ Test(harness, a_fault_in_the_poll_is_the_result_and_the_frame_is_dropped)
         cr_expect_eq(o.f.facts.id, o.f.last_id);
         cr_expect_eq(o.f.facts.polls, 1);
         cr_expect_str_eq(pirn_join_fault_text(o.join), faults[i].text);
-        expect_result(PIRN_FAULTED, faults[i].code);
+        expect_result(&o, PIRN_FAULTED, faults[i].code);
         cr_expect_str_eq(pirn_last_error_text(), faults[i].text);
         cr_expect_str_eq(pirn_join_fault_text(o.join), faults[i].text, "still there");
         cr_expect_eq(o.s.out_drops, 0);
-        free_last();
+        free_last(&o);
     }
 }
 
@@ -236,8 +206,8 @@ Test(harness, a_second_fault_in_the_drop_is_contained)
         fake_step(&o.f);
         EXPECT_TRACE(&o, "poll faulted drop contained");
         cr_expect_str_eq(pirn_join_fault_text(o.join), faults[i].text);
-        expect_result(PIRN_FAULTED, faults[i].code);
-        free_last();
+        expect_result(&o, PIRN_FAULTED, faults[i].code);
+        free_last(&o);
     }
 }
 
@@ -252,8 +222,8 @@ Test(harness, a_fault_in_the_drop_after_the_end_is_the_result_and_the_output_is_
         EXPECT_TRACE(&o, has_output ? "poll drop faulted out_drop" : "poll drop faulted");
         cr_expect(o.s.out_whole == has_output);
         cr_expect_str_eq(pirn_join_fault_text(o.join), "drop faults");
-        expect_result(PIRN_FAULTED, 43);
-        free_last();
+        expect_result(&o, PIRN_FAULTED, 43);
+        free_last(&o);
     }
 }
 
@@ -273,8 +243,8 @@ Test(harness, a_fault_in_the_drop_after_a_code_drops_no_output)
     o.s.drop_faults = true;
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll drop faulted");
-    expect_result(PIRN_FAULTED, 43);
-    free_last();
+    expect_result(&o, PIRN_FAULTED, 43);
+    free_last(&o);
 }
 
 Test(harness, a_fault_in_the_outputs_drop_is_contained)
@@ -287,9 +257,9 @@ Test(harness, a_fault_in_the_outputs_drop_is_contained)
     begin(3, STEPS(READY), true);
     o.s.out_drop_faults = true;
     fake_step(&o.f);
-    expect_result(PIRN_DONE, 0); /* which drops the output: nobody takes it */
+    expect_result(&o, PIRN_DONE, 0); /* which drops the output: nobody takes it */
     EXPECT_TRACE(&o, "poll drop out_drop contained");
-    free_last();
+    free_last(&o);
 }
 
 Test(harness, without_memory_for_its_text_a_fault_keeps_its_code)
@@ -299,10 +269,10 @@ Test(harness, without_memory_for_its_text_a_fault_keeps_its_code)
     fake_step(&o.f);
     cr_expect_str_eq(o.f.fault_text, "poll 1 faults");
     cr_expect_str_eq(pirn_join_fault_text(o.join), "");
-    expect_result(PIRN_FAULTED, 41);
+    expect_result(&o, PIRN_FAULTED, 41);
     cr_expect_str_eq(pirn_join_fault_text(o.join), "");
     EXPECT_TRACE(&o, "poll faulted drop");
-    free_last();
+    free_last(&o);
 }
 
 /* ---- what is told ---------------------------------------------------------------------------- */
@@ -319,7 +289,7 @@ Test(harness, hooks_are_called_around_a_poll_and_at_the_end)
     cr_expect_eq(o.f.facts.polls, 2);
     cr_expect_eq(o.f.facts.desc, &o.d);
     cr_expect_eq(o.f.facts.state & (RU | CO), CO);
-    free_last();
+    free_last(&o);
 
     one_init(&o, STEPS(FAULT), 0);
     o.f.base.watch = WATCH_POLL | WATCH_TERMINATE;
@@ -328,7 +298,7 @@ Test(harness, hooks_are_called_around_a_poll_and_at_the_end)
     cr_expect_eq(o.f.count[FAKE_BEFORE_POLL], 1);
     cr_expect_eq(o.f.count[FAKE_AFTER_POLL], 1, "a poll that faults is over too");
     cr_expect_eq(o.f.count[FAKE_TERMINATED], 1);
-    free_last();
+    free_last(&o);
 
     one_init(&o, STEPS(READY), 0);
     o.f.base.watch = WATCH_TERMINATE;
@@ -336,7 +306,7 @@ Test(harness, hooks_are_called_around_a_poll_and_at_the_end)
     pirn_join_abort(o.join);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "drop terminated");
-    free_last();
+    free_last(&o);
 }
 
 Test(harness, the_poller_counts)
@@ -402,7 +372,7 @@ Test(harness, the_end_is_told_without_the_join_wakers_bit)
     cr_expect(!pirn__join_register((struct join_handle){o.h}, &waker));
     fake_step(&o.f);
     cr_expect_eq(o.f.facts.state & (RU | CO | JW), CO);
-    free_last();
+    free_last(&o);
 }
 
 /* ---- the join waker's wake -------------------------------------------------------------------- */
@@ -419,6 +389,6 @@ Test(harness, a_fault_in_a_foreign_join_waker_is_contained)
     cr_expect_eq(w.wakes, 1);
     cr_expect_eq(count_waker_live(&w), 1);
     cr_expect_eq(one_word(&o), R + CO + JI);
-    expect_result(PIRN_DONE, 0);
-    free_last();
+    expect_result(&o, PIRN_DONE, 0);
+    free_last(&o);
 }

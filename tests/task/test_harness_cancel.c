@@ -8,37 +8,7 @@
 #include "task/join.h"
 #include "tests/support/expect.h"
 
-enum {
-    RU = 1,
-    CO = 2,
-    NO = 4,
-    JI = 8,
-    JW = 16,
-    CA = 32,
-    R = 64
-};
-
 static struct one_task o;
-
-static void expect_result(enum pirn_outcome outcome, int code)
-{
-    pirn_result res;
-
-    cr_assert_eq(pirn_join_try(o.join, &res, NULL), 0);
-    cr_expect_eq(res.outcome, outcome);
-    cr_expect_eq(res.code, code, "code %d, not %d", res.code, code);
-    cr_expect_eq(res.task_id, o.f.last_id);
-}
-
-/* The handle is the last holder: with it everything goes. */
-static void free_last(void)
-{
-    (void)one_trace(&o);
-    pirn_join_free(o.join);
-    EXPECT_TRACE(&o, "free");
-    cr_expect(fake_is_empty(&o.f));
-    cr_expect_eq(pirn__scope.task_id, 0);
-}
 
 /* ---- cancel ---------------------------------------------------------------------------------- */
 
@@ -51,8 +21,8 @@ Test(harness, an_abort_before_the_first_poll_drops_the_frame_only)
     fake_step(&o.f);
     EXPECT_TRACE(&o, "drop");
     cr_expect_eq(o.s.id_seen, o.f.last_id);
-    expect_result(PIRN_CANCELLED, -ECANCELED);
-    free_last();
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
+    free_last(&o);
 }
 
 Test(harness, an_abort_of_an_idle_task_schedules_its_end)
@@ -65,10 +35,10 @@ Test(harness, an_abort_of_an_idle_task_schedules_its_end)
     cr_expect_eq(o.f.queued, 1);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link schedule drop unlink");
-    expect_result(PIRN_CANCELLED, -ECANCELED);
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
     pirn_join_abort(o.join);
     cr_expect_eq(o.f.queued, 0);
-    free_last();
+    free_last(&o);
 }
 
 Test(harness, an_abort_with_a_faulting_drop_is_a_fault)
@@ -82,8 +52,8 @@ Test(harness, an_abort_with_a_faulting_drop_is_a_fault)
     fake_step(&o.f);
     EXPECT_TRACE(&o, "schedule drop faulted unlink");
     cr_expect_str_eq(o.f.fault_text, "drop faults");
-    expect_result(PIRN_FAULTED, 43);
-    free_last();
+    expect_result(&o, PIRN_FAULTED, 43);
+    free_last(&o);
 }
 
 static void abort_now(struct script *s, pirn_cx *cx)
@@ -100,15 +70,15 @@ Test(harness, an_abort_during_a_poll_ends_it_if_that_waits)
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link drop unlink");
     pirn_waker_drop(o.s.kept[0]);
-    expect_result(PIRN_CANCELLED, -ECANCELED);
-    free_last();
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
+    free_last(&o);
 
     one_start(&o, STEPS(CALL, YIELD));
     o.s.call = abort_now;
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll drop");
-    expect_result(PIRN_CANCELLED, -ECANCELED);
-    free_last();
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
+    free_last(&o);
 }
 
 Test(harness, an_abort_during_the_last_poll_changes_nothing)
@@ -117,8 +87,8 @@ Test(harness, an_abort_during_the_last_poll_changes_nothing)
     o.s.call = abort_now;
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll drop");
-    expect_result(PIRN_DONE, 0);
-    free_last();
+    expect_result(&o, PIRN_DONE, 0);
+    free_last(&o);
 }
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
@@ -129,9 +99,9 @@ Test(harness, shutdown_of_an_idle_task)
     fake_step(&o.f);
     fake_shutdown(&o.f);
     EXPECT_TRACE(&o, "poll link drop");
-    expect_result(PIRN_CANCELLED, -ECANCELED);
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
     pirn_waker_wake(o.s.kept[0]);
-    free_last();
+    free_last(&o);
 }
 
 Test(harness, shutdown_of_a_woken_task_leaves_its_notified_nothing_to_do)
@@ -151,8 +121,8 @@ Test(harness, shutdown_before_the_first_poll)
     fake_shutdown(&o.f);
     EXPECT_TRACE(&o, "drop");
     cr_expect_eq(o.s.polls, 0);
-    expect_result(PIRN_CANCELLED, -ECANCELED);
-    free_last();
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
+    free_last(&o);
 }
 
 static void shut_down_inside(struct script *s, pirn_cx *cx)
@@ -175,8 +145,8 @@ Test(harness, shutdown_of_a_running_task_that_waits_again)
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link schedule poll drop miss");
     pirn_waker_drop(o.s.kept[1]);
-    expect_result(PIRN_CANCELLED, -ECANCELED);
-    free_last();
+    expect_result(&o, PIRN_CANCELLED, -ECANCELED);
+    free_last(&o);
 }
 
 Test(harness, shutdown_of_a_running_task_that_is_done)
@@ -187,8 +157,8 @@ Test(harness, shutdown_of_a_running_task_that_is_done)
     pirn_waker_wake(o.s.kept[0]);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link schedule poll drop miss");
-    expect_result(PIRN_DONE, 0);
-    free_last();
+    expect_result(&o, PIRN_DONE, 0);
+    free_last(&o);
 }
 
 Test(harness, shutdown_with_a_faulting_drop_is_a_fault)
@@ -224,7 +194,7 @@ Test(harness, pending_operations_are_dropped_newest_first_before_the_frame)
         fake_step(&o.f);
         EXPECT_TRACE(&o, ends[i].trace);
         cr_expect_eq(o.s.op_drops, 4);
-        free_last();
+        free_last(&o);
     }
 }
 
@@ -238,14 +208,14 @@ Test(harness, operations_of_earlier_polls_are_dropped_by_abort_and_shutdown)
     pirn_join_abort(o.join);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "drop2 drop1 drop0 drop unlink");
-    free_last();
+    free_last(&o);
 
     one_start(&o, STEPS(BEGIN_OP, BEGIN_OP, DONE_OP, PEND_FOREVER));
     fake_step(&o.f);
     (void)one_trace(&o);
     fake_shutdown(&o.f);
     EXPECT_TRACE(&o, "drop0 drop");
-    free_last();
+    free_last(&o);
 }
 
 Test(harness, operations_are_dropped_under_their_tasks_id)
@@ -253,19 +223,19 @@ Test(harness, operations_are_dropped_under_their_tasks_id)
     one_start(&o, STEPS(BEGIN_OP, READY));
     fake_step(&o.f);
     cr_expect_eq(o.s.op_id_seen, o.f.last_id, "done");
-    free_last();
+    free_last(&o);
 
     one_start(&o, STEPS(BEGIN_OP, FAULT));
     fake_step(&o.f);
     cr_expect_eq(o.s.op_id_seen, o.f.last_id, "faulted");
-    free_last();
+    free_last(&o);
 
     one_start(&o, STEPS(BEGIN_OP, PEND_FOREVER));
     fake_step(&o.f);
     pirn_join_abort(o.join);
     fake_step(&o.f);
     cr_expect_eq(o.s.op_id_seen, o.f.last_id, "aborted");
-    free_last();
+    free_last(&o);
 }
 
 Test(harness, faults_in_the_drops_of_operations_are_contained_one_by_one)
@@ -296,6 +266,6 @@ Test(harness, faults_in_the_drops_of_operations_are_contained_one_by_one)
         cr_expect_eq(res.outcome, ends[i].outcome);
         if (res.outcome == PIRN_FAULTED)
             cr_expect_str_eq(pirn_join_fault_text(o.join), "poll 1 faults");
-        free_last();
+        free_last(&o);
     }
 }

@@ -15,15 +15,6 @@
 #include "task/waker.h"
 #include "tests/support/expect.h"
 
-enum {
-    RU = 1,
-    CO = 2,
-    NO = 4,
-    JI = 8,
-    JW = 16,
-    CA = 32,
-    R = 64
-};
 #define WR ((size_t)1 << 63)
 
 static struct one_task o;
@@ -298,7 +289,7 @@ static void pop_and_shut_down(struct script *s, pirn_cx *cx)
     cr_expect_eq(one_word(&o) & (RU | CA), RU | CA, "T8 finds it running");
 }
 
-static void expect_result(enum pirn_outcome wanted)
+static void expect_outcome(enum pirn_outcome wanted)
 {
     pirn_result res;
 
@@ -316,7 +307,7 @@ Test(interleavings, h_cancelled_during_a_poll_that_waits)
     pirn_waker_wake(o.s.kept[0]);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link schedule poll drop unlink");
-    expect_result(PIRN_CANCELLED);
+    expect_outcome(PIRN_CANCELLED);
 
     one_start(&o, STEPS(KEEP_WAKER, PEND, CALL, PEND));
     o.s.call = pop_and_shut_down;
@@ -324,7 +315,7 @@ Test(interleavings, h_cancelled_during_a_poll_that_waits)
     pirn_waker_wake(o.s.kept[0]);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link schedule poll drop miss");
-    expect_result(PIRN_CANCELLED);
+    expect_outcome(PIRN_CANCELLED);
 }
 
 Test(interleavings, i_cancelled_during_a_poll_that_is_done)
@@ -335,7 +326,7 @@ Test(interleavings, i_cancelled_during_a_poll_that_is_done)
     pirn_waker_wake(o.s.kept[0]);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link schedule poll drop unlink");
-    expect_result(PIRN_DONE);
+    expect_outcome(PIRN_DONE);
 
     one_start(&o, STEPS(KEEP_WAKER, PEND, CALL, READY));
     o.s.call = pop_and_shut_down;
@@ -343,7 +334,7 @@ Test(interleavings, i_cancelled_during_a_poll_that_is_done)
     pirn_waker_wake(o.s.kept[0]);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "poll link schedule poll drop miss");
-    expect_result(PIRN_DONE);
+    expect_outcome(PIRN_DONE);
 }
 
 static void start_idle_with_notified(void)
@@ -367,7 +358,7 @@ Test(interleavings, j_shut_down_with_a_notified_queued)
     fake_step(&o.f); /* T1 skips */
     EXPECT_TRACE(&o, "");
     cr_expect_eq(one_word(&o), R + CO + NO + JI + CA);
-    expect_result(PIRN_CANCELLED);
+    expect_outcome(PIRN_CANCELLED);
 
     start_idle_with_notified();
     cr_assert(pirn__owned_pop(&o.f.owned, &t));
@@ -388,7 +379,7 @@ Test(interleavings, k_aborted_with_a_notified_queued)
     cr_expect_eq(one_word(&o), 3 * R + NO + JI + CA);
     fake_step(&o.f);
     EXPECT_TRACE(&o, "drop unlink");
-    expect_result(PIRN_CANCELLED);
+    expect_outcome(PIRN_CANCELLED);
 }
 
 /* A complete task whose completer has not given its two references up. */
@@ -474,7 +465,7 @@ Test(interleavings, m_the_completer_unlinks_first)
     cr_expect_eq(one_word(&o), R + CO + JI, "the completer gave two up");
     pop(NULL, NULL);
     cr_expect_null(popped.cell);
-    expect_result(PIRN_DONE);
+    expect_outcome(PIRN_DONE);
 }
 
 /* As from another thread: no poll is this thread's. */
@@ -508,7 +499,7 @@ Test(interleavings, n_woken_twice_during_a_poll)
     cr_expect_eq(o.f.queued, 1);
     cr_expect_eq(fake_drain(&o.f), 1);
     cr_expect_eq(o.s.polls, 3);
-    expect_result(PIRN_DONE);
+    expect_outcome(PIRN_DONE);
 }
 
 Test(interleavings, o_the_last_waker_goes_while_idle)

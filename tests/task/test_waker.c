@@ -7,15 +7,6 @@
 #include "task/base/scope.h"
 #include "tests/support/expect.h"
 
-enum {
-    RU = 1,
-    CO = 2,
-    NO = 4,
-    JI = 8,
-    CA = 32,
-    R = 64
-};
-
 static struct one_task o;
 
 /* Idle, with @count wakers in `kept`. */
