@@ -3,17 +3,24 @@
 #include "runtime/builder.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/scheduler/current_thread.h"
 #include "task/base/error.h"
 
 enum {
     DEFAULT_EVENT_INTERVAL = 61,
     DEFAULT_GLOBAL_QUEUE_INTERVAL = 31,
     DEFAULT_COOP_BUDGET = 128,
+    DEFAULT_MAX_BLOCKING_THREADS = 512,
+    WORKERS_MAX = 65535,
     NAME_MAX_BYTES = 255,
 };
+#define DEFAULT_KEEP_ALIVE (10 * PIRN_SEC)
+#define DEFAULT_STUCK_POLL (100 * PIRN_MS)
 
 static void *malloc_aligned(void *user, size_t n, size_t align)
 {
@@ -81,8 +88,6 @@ static int read_hooks(const pirn_hooks *k, struct pirn_handle *h)
     r = check_size("pirn_hooks", k, k->size, sizeof *k);
     if (r != 0)
         return r;
-    if (k->on_stuck_poll != NULL)
-        return pirn__error(-ENOTSUP, "pirn_hooks.on_stuck_poll: not in this version");
     h->hooks = *k;
     if (k->on_task_terminate != NULL)
         h->sched.watch |= WATCH_TERMINATE;
@@ -91,67 +96,126 @@ static int read_hooks(const pirn_hooks *k, struct pirn_handle *h)
     return 0;
 }
 
-static int read_name(const char *name, struct pirn_handle *h)
+/* A copy of a text option. @field: its name */
+static int read_text(const char *field, const char *text, const pirn_alloc *a, const char **out)
 {
     size_t n;
     char *copy;
 
-    if (name == NULL)
+    if (text == NULL)
         return 0;
-    n = strlen(name);
-    if (strspn(name, " \t\r\n\v\f") == n)
-        return pirn__error(-EINVAL, "pirn_runtime_opts.name: blank");
+    n = strlen(text);
+    if (strspn(text, " \t\r\n\v\f") == n)
+        return pirn__error(-EINVAL, "pirn_runtime_opts.%s: blank", field);
     if (n > NAME_MAX_BYTES)
-        return pirn__error(-EINVAL, "pirn_runtime_opts.name: longer than %d bytes", NAME_MAX_BYTES);
-    copy = h->sched.alloc.alloc(h->sched.alloc.user, n + 1, 1);
+        return pirn__error(-EINVAL, "pirn_runtime_opts.%s: longer than %d bytes", field,
+                           NAME_MAX_BYTES);
+    copy = a->alloc(a->user, n + 1, 1);
     if (copy == NULL)
         return pirn__error(-ENOMEM, "pirn_runtime_new: no memory");
-    memcpy(copy, name, n + 1);
-    h->name = copy;
+    memcpy(copy, text, n + 1);
+    *out = copy;
     return 0;
 }
 
-/* Fields for threads and I/O, of which this version makes none: better refused than ignored. */
-static int check_unsupported(const pirn_runtime_opts *o)
+/* PIRN_WORKER_THREADS in the environment. Return: 0 and *@n, 0 if it is not set; -EINVAL. */
+static int read_environment(uint32_t *n)
 {
-    const char *field = NULL;
+    const char *text = getenv("PIRN_WORKER_THREADS");
+    char *end;
+    unsigned long value;
 
-    if (o->thread_keep_alive_ns < 0)
-        return pirn__error(-EINVAL, "pirn_runtime_opts.thread_keep_alive_ns: negative");
-    if (o->max_blocking_threads != 0)
-        field = "max_blocking_threads";
-    else if (o->thread_keep_alive_ns != 0)
-        field = "thread_keep_alive_ns";
-    else if (o->thread_stack_bytes != 0)
-        field = "thread_stack_bytes";
-    else if (o->thread_name != NULL)
-        field = "thread_name";
-    else if (o->io_events_per_tick != 0)
-        field = "io_events_per_tick";
-    if (field != NULL)
-        return pirn__error(-ENOTSUP, "pirn_runtime_opts.%s: not in this version", field);
+    *n = 0;
+    if (text == NULL || *text == '\0')
+        return 0;
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value == 0 ||
+        value > WORKERS_MAX)
+        return pirn__error(-EINVAL, "PIRN_WORKER_THREADS: \"%.32s\", must be 1 to %d", text,
+                           WORKERS_MAX);
+    *n = (uint32_t)value;
     return 0;
+}
+
+static int read_workers(const pirn_runtime_opts *o, uint32_t *n)
+{
+    int r = 0;
+
+    *n = o->worker_threads;
+    if (o->flavor == PIRN_CURRENT_THREAD)
+        *n = 1;
+    else if (*n == 0)
+        r = read_environment(n);
+    if (r == 0 && *n == 0)
+        *n = 1; /*CPUS*/
+    if (*n > WORKERS_MAX)
+        *n = WORKERS_MAX;
+    return r;
 }
 
 static int check_values(const pirn_runtime_opts *o)
 {
+    const uint32_t local = PIRN_RT_LOCAL, known = local | PIRN_RT_NO_LIFO | PIRN_RT_POLL_HISTOGRAM |
+                                                  PIRN_RT_LATENCY_HISTOGRAM;
+
     if (o->flavor == PIRN_MULTI_THREAD)
-        return pirn__error(-ENOTSUP, "pirn_runtime_opts.flavor: PIRN_MULTI_THREAD is not in this "
-                                     "version; ask for PIRN_CURRENT_THREAD");
-    if (o->flavor != PIRN_CURRENT_THREAD)
+        return pirn__error(-ENOTSUP, "pirn_runtime_opts.flavor"); /*MT*/
+    if (o->flavor != PIRN_CURRENT_THREAD && o->flavor != PIRN_MULTI_THREAD)
         return pirn__error(-EINVAL, "pirn_runtime_opts.flavor: %d", (int)o->flavor);
-    if (o->worker_threads > 1)
+    if (o->flavor == PIRN_CURRENT_THREAD && o->worker_threads > 1)
         return pirn__error(-EINVAL,
                            "pirn_runtime_opts.worker_threads: %u, a current-thread "
                            "runtime has one",
                            o->worker_threads);
-    if (o->flags & ~(uint32_t)PIRN_RT_LOCAL)
+    if (o->worker_threads > WORKERS_MAX)
+        return pirn__error(-EINVAL, "pirn_runtime_opts.worker_threads: %u, at most %d",
+                           o->worker_threads, WORKERS_MAX);
+    if (o->flags & ~known)
         return pirn__error(-EINVAL, "pirn_runtime_opts.flags: unknown bits 0x%x",
-                           o->flags & ~(uint32_t)PIRN_RT_LOCAL);
+                           o->flags & ~known);
+    if ((o->flags & local) && o->flavor != PIRN_CURRENT_THREAD)
+        return pirn__error(-EINVAL, "pirn_runtime_opts.flags: PIRN_RT_LOCAL is for the "
+                                    "current-thread flavour");
     if ((unsigned)o->unhandled_fault > PIRN_UNHANDLED_CALLBACK)
         return pirn__error(-EINVAL, "pirn_runtime_opts.unhandled_fault: %d",
                            (int)o->unhandled_fault);
-    return check_unsupported(o);
+    if (o->thread_keep_alive_ns < 0)
+        return pirn__error(-EINVAL, "pirn_runtime_opts.thread_keep_alive_ns: negative");
+    if (o->stuck_poll_ns < 0)
+        return pirn__error(-EINVAL, "pirn_runtime_opts.stuck_poll_ns: negative");
+    if (o->thread_stack_bytes != 0 && o->thread_stack_bytes < (size_t)PTHREAD_STACK_MIN)
+        return pirn__error(-EINVAL, "pirn_runtime_opts.thread_stack_bytes: %zu, at least %zu",
+                           o->thread_stack_bytes, (size_t)PTHREAD_STACK_MIN);
+    if (o->io_events_per_tick != 0)
+        return pirn__error(-ENOTSUP, "pirn_runtime_opts.io_events_per_tick: not in this version");
+    return 0;
+}
+
+static int64_t or_default(int64_t given, int64_t otherwise)
+{
+    return given != 0 ? given : otherwise;
+}
+
+/* Everything that can be copied without failing. */
+static void read_values(const pirn_runtime_opts *o, struct pirn_handle *h)
+{
+    h->flags = o->flags;
+    h->unhandled = o->unhandled_fault;
+    h->event_interval = (uint32_t)or_default(o->event_interval, DEFAULT_EVENT_INTERVAL);
+    h->global_queue_interval = o->global_queue_interval;
+    if (o->flavor == PIRN_CURRENT_THREAD && h->global_queue_interval == 0)
+        h->global_queue_interval = DEFAULT_GLOBAL_QUEUE_INTERVAL;
+    h->coop_budget = (uint32_t)or_default(o->coop_budget, DEFAULT_COOP_BUDGET);
+    h->max_blocking_threads =
+        (uint32_t)or_default(o->max_blocking_threads, DEFAULT_MAX_BLOCKING_THREADS);
+    h->max_blocking_queue = (uint32_t)or_default(o->max_blocking_queue, PIRN_UNLIMITED);
+    h->keep_alive = or_default(o->thread_keep_alive_ns, DEFAULT_KEEP_ALIVE);
+    h->stack_bytes = o->thread_stack_bytes;
+    h->stuck_poll = or_default(o->stuck_poll_ns,
+                               h->hooks.on_stuck_poll != NULL ? DEFAULT_STUCK_POLL : PIRN_NEVER);
+    h->seed = o->seed;
+    h->flavor = o->flavor == PIRN_CURRENT_THREAD ? &pirn__ct_flavor : NULL /*MT*/;
 }
 
 int pirn__builder_read(const pirn_runtime_opts *o, struct pirn_handle *h)
@@ -171,14 +235,15 @@ int pirn__builder_read(const pirn_runtime_opts *o, struct pirn_handle *h)
     if (r == 0 && o->unhandled_fault == PIRN_UNHANDLED_CALLBACK && h->hooks.on_fault == NULL)
         r = pirn__error(-EINVAL, "pirn_runtime_opts.unhandled_fault: PIRN_UNHANDLED_CALLBACK "
                                  "needs hooks->on_fault");
+    if (r == 0)
+        r = read_workers(o, &h->workers);
     if (r != 0)
         return r;
-    h->flags = o->flags;
-    h->unhandled = o->unhandled_fault;
-    h->event_interval = o->event_interval != 0 ? o->event_interval : DEFAULT_EVENT_INTERVAL;
-    h->global_queue_interval =
-        o->global_queue_interval != 0 ? o->global_queue_interval : DEFAULT_GLOBAL_QUEUE_INTERVAL;
-    h->coop_budget = o->coop_budget != 0 ? o->coop_budget : DEFAULT_COOP_BUDGET;
-    h->seed = o->seed;
-    return read_name(o->name, h);
+    read_values(o, h);
+    r = read_text("name", o->name, &h->sched.alloc, &h->name);
+    if (r == 0)
+        r = read_text("thread_name", o->thread_name, &h->sched.alloc, &h->thread_name);
+    if (r != 0)
+        pirn__handle_free_texts(h);
+    return r;
 }

@@ -42,7 +42,7 @@ int pirn_runtime_each_task(pirn_handle *h, int (*see)(void *user, const pirn_tas
     e.h = h = pirn__runtime_resolve(h, "pirn_runtime_each_task");
     if (h == NULL)
         return PIRN_ENORUNTIME;
-    r = pirn__walk(ct_of(h), see_each, &e, &complete);
+    r = pirn__walk(h, see_each, &e, &complete);
     return r == -ENOMEM ? pirn__error(r, "pirn_runtime_each_task: no memory") : r;
 }
 
@@ -145,11 +145,12 @@ int pirn_runtime_dump(pirn_handle *h, int fd)
     d->now = pirn__clock_now();
     d->lines = d->used = 0;
     r = print(d,
-              "runtime \"%s\" current_thread tasks_alive=%" PRIu64 " spawned=%" PRIu64
-              " polls=%" PRIu64 "\n",
-              h->name != NULL ? h->name : "", m.tasks_alive, m.tasks_spawned, m.polls);
+              "runtime \"%s\" %s workers=%u tasks_alive=%" PRIu64 " spawned=%" PRIu64
+              " polls=%" PRIu64 " blocking_threads=%u\n",
+              h->name != NULL ? h->name : "", h->flavor->name, m.workers, m.tasks_alive,
+              m.tasks_spawned, m.polls, m.blocking_threads);
     if (r == 0)
-        r = pirn__walk(ct_of(h), see_line, d, &complete);
+        r = pirn__walk(h, see_line, d, &complete);
     if (r == 0 && !complete)
         r = print(d,
                   "more tasks are queued behind a poll that has run for over 100 ms: about %" PRIu64

@@ -9,33 +9,41 @@
 #include "runtime/scheduler/local_set.h"
 #include "task/base/error.h"
 
-static void fill(struct current_thread *ct, pirn_metrics *m)
+static void fill(struct pirn_handle *h, pirn_metrics *m)
 {
-    const struct poll_stats *p = &ct->core.poller.stats;
-    const struct stray_stats *stray = &ct->base.stray;
     struct local_totals sets;
-    uint64_t finished;
+    struct poller *p = NULL;
+    struct spawner *sp;
+    uint64_t finished = stat_get(&h->stray.finished);
 
-    pirn__local_totals(ct, &sets);
-    m->workers = 1;
+    pirn__local_totals(h, &sets);
+    m->workers = h->workers;
+    m->faults = stat_get(&h->stray.faults) + sets.faults;
+    m->polls = sets.polls;
+    m->budget_yields = sets.budget_yields;
     /* Finished first: what is spawned in between must not make it the larger. */
-    finished = stat_get(&p->finished) + stat_get(&stray->finished) + sets.finished;
-    m->tasks_spawned = stat_get(&ct->core.spawned) + stat_get(&ct->shared.spawned) + sets.spawned;
+    while ((p = h->flavor->next_poller(h, p)) != NULL) {
+        finished += stat_get(&p->stats.finished);
+        m->polls += stat_get(&p->stats.polls);
+        m->budget_yields += stat_get(&p->stats.budget_yields);
+        m->faults += stat_get(&p->stats.faults);
+    }
+    finished += sets.finished;
+    m->tasks_spawned = stat_get(&h->shared.spawned) + sets.spawned;
+    m->cell_bytes =
+        stat_get(&h->shared.cells.bytes) + stat_get(&h->shared.large_bytes) + sets.cell_bytes;
+    for (uint32_t i = 0; (sp = h->flavor->spawner(h, i)) != NULL; i++) {
+        m->tasks_spawned += stat_get(&sp->spawned);
+        m->cell_bytes += stat_get(&sp->cells.bytes);
+    }
     m->tasks_alive = m->tasks_spawned - finished;
-    m->remote_schedules = stat_get(&ct->core.remote_schedules);
-    m->polls = stat_get(&p->polls) + sets.polls;
-    m->parks = stat_get(&ct->core.parks);
-    m->budget_yields = stat_get(&p->budget_yields) + sets.budget_yields;
-    m->faults = stat_get(&p->faults) + stat_get(&stray->faults) + sets.faults;
-    m->contained_faults = stat_get(&stray->contained);
-    m->forgotten_wakes = stat_get(&stray->forgotten);
-    m->local_queue_depth =
-        stat_get(&ct->core.local.len) + stat_get(&ct->core.deferred.len) + sets.queued;
-    /* The stack cannot be counted from outside: 1 stands for "some". */
-    m->inject_queue_depth = stat_get(&ct->core.pulled.len) + !pirn__inject_is_empty(&ct->inject);
-    m->cell_bytes = stat_get(&ct->core.cells.bytes) + stat_get(&ct->shared.cells.bytes) +
-                    stat_get(&ct->large_bytes) + sets.cell_bytes;
-    m->retired_cells = stat_get(&ct->owned.limbo_count) + sets.retired_cells;
+    m->contained_faults = stat_get(&h->stray.contained);
+    m->forgotten_wakes = stat_get(&h->stray.forgotten);
+    m->local_queue_depth = sets.queued;
+    m->retired_cells = sets.retired_cells;
+    for (uint32_t i = 0; i < h->shards; i++)
+        m->retired_cells += stat_get(&h->owned[i].limbo_count);
+    h->flavor->add_metrics(h, m);
 }
 
 int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m)
@@ -51,7 +59,7 @@ int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m)
     h = pirn__runtime_resolve(h, "pirn_runtime_metrics");
     if (h == NULL)
         return PIRN_ENORUNTIME;
-    fill(ct_of(h), &now);
+    fill(h, &now);
     /* A later version's caller gets what we know, and zeroes. */
     n = m->size;
     now.size = sizeof now;

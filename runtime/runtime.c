@@ -9,50 +9,47 @@
 #include "runtime/os/random.h"
 #include "runtime/runtime.h"
 #include "runtime/scheduler/context.h"
-#include "runtime/scheduler/current_thread.h"
 #include "task/base/assert.h"
 #include "task/base/error.h"
 #include "task/base/scope.h"
 
 int pirn_runtime_new(const pirn_runtime_opts *o, pirn_runtime **out)
 {
-    struct pirn_handle h = {.refs = 0};
-    struct current_thread *ct = NULL;
+    struct pirn_handle base = {.refs = 0}, *h = NULL;
     int r;
 
     if (out == NULL)
         return pirn__error(-EINVAL, "pirn_runtime_new: out is NULL");
-    r = pirn__builder_read(o, &h);
+    r = pirn__builder_read(o, &base);
     if (r != 0)
         return r;
-    r = pirn__ct_new(&h, &ct);
+    r = base.flavor->make(&base, &h);
     if (r != 0) {
-        if (h.name != NULL)
-            h.sched.alloc.free(h.sched.alloc.user, (void *)(uintptr_t)h.name, strlen(h.name) + 1);
+        pirn__handle_free_texts(&base);
         return pirn__error(r, "pirn_runtime_new: %s", pirn_strerror(r));
     }
-    *out = (pirn_runtime *)(void *)ct;
+    *out = (pirn_runtime *)(void *)h;
     return 0;
 }
 
-int pirn__runtime_check_thread(const struct current_thread *ct, const char *call)
+int pirn__runtime_check_thread(const struct pirn_handle *h, const char *call)
 {
-    if (ct->owner != NULL && ct->owner != &pirn__context)
+    if (h->owner != NULL && h->owner != &pirn__context)
         return pirn__error(-EPERM, "%s: the runtime is PIRN_RT_LOCAL, of another thread", call);
     return 0;
 }
 
 static int shut_down(pirn_runtime *rt, pirn_time deadline, bool for_good)
 {
-    struct current_thread *ct = runtime_ct(rt);
+    struct pirn_handle *h = runtime_handle(rt);
     int r;
 
     if (rt == NULL)
         return pirn__error(-EINVAL, "pirn_runtime_shutdown: rt is NULL");
     if (pirn__scope.busy != 0)
         return pirn__error(-EDEADLK, "pirn_runtime_shutdown: inside a task");
-    r = pirn__runtime_check_thread(ct, "pirn_runtime_shutdown");
-    return r != 0 ? r : pirn__ct_shutdown(ct, deadline, for_good);
+    r = pirn__runtime_check_thread(h, "pirn_runtime_shutdown");
+    return r != 0 ? r : h->flavor->shutdown(h, deadline, for_good);
 }
 
 int pirn_runtime_shutdown(pirn_runtime *rt, pirn_time deadline)
@@ -64,11 +61,11 @@ void pirn_runtime_free(pirn_runtime *rt)
 {
     if (rt == NULL)
         return;
-    if (pirn__ct_is_closed(runtime_ct(rt)))
+    if (shared_spawner_is_closed(&runtime_handle(rt)->shared))
         CLIENT_BUG("pirn_runtime_free", "the runtime was freed before");
     if (shut_down(rt, PIRN_NEVER, true) != 0)
         CLIENT_BUG("pirn_runtime_free", pirn_last_error_text());
-    pirn__ct_release(runtime_ct(rt));
+    pirn__handle_release(runtime_handle(rt));
 }
 
 int pirn_run(const pirn_runtime_opts *o, const pirn_task_desc *d, void *frame, pirn_result *res,
@@ -87,7 +84,7 @@ int pirn_run(const pirn_runtime_opts *o, const pirn_task_desc *d, void *frame, p
 
 pirn_handle *pirn_runtime_handle(pirn_runtime *rt)
 {
-    return &runtime_ct(rt)->base;
+    return runtime_handle(rt);
 }
 
 pirn_handle *pirn_handle_current(void)
@@ -147,7 +144,7 @@ void pirn_enter_exit(pirn_enter *guard)
 
 uint64_t pirn_random(void)
 {
-    struct core *core = pirn__context.core;
+    struct spawner *sp = pirn__context.spawner;
 
-    return core != NULL ? pirn__random_next(&core->random) : pirn__random_seed();
+    return sp != NULL ? pirn__random_next(&sp->random) : pirn__random_seed();
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The spawn calls: check, find the runtime, copy the frame in, start. */
 #include <errno.h>
-#include <string.h>
 
 #include <pirn/runtime.h>
 
@@ -10,7 +9,6 @@
 #include "task/base/assert.h"
 #include "task/base/error.h"
 #include "task/harness.h"
-#include "task/move.h"
 #include "task/task.h"
 
 pirn_handle *pirn__runtime_resolve(pirn_handle *h, const char *call)
@@ -23,60 +21,72 @@ pirn_handle *pirn__runtime_resolve(pirn_handle *h, const char *call)
     return h;
 }
 
-static void fill_frame(struct header *h, const pirn_task_desc *d, const void *frame)
-{
-    if (frame != NULL)
-        pirn__move_bytes(cell_stage(h), frame, d->frame_size);
-    else
-        memset(cell_stage(h), 0, d->frame_size);
-}
+/* How a spawn was asked for. */
+struct spawn_call {
+    const char *name;
+    const void *site;
+};
 
-static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out,
-                 const void *site, const char *call)
+/* Checks, and makes the cell. Return: 0 and *@cell, the frame not filled in. */
+static int prepare(pirn_handle *h, const pirn_task_desc *d, const struct spawn_call *call,
+                   bool joined, struct header **cell)
 {
-    struct current_thread *ct;
-    struct header *cell;
     struct cell_layout layout;
     int r = pirn__task_prepare(d, &layout);
 
     if (UNLIKELY(r != 0))
         return r;
-    h = pirn__runtime_resolve(h, call);
+    h = pirn__runtime_resolve(h, call->name);
     if (UNLIKELY(h == NULL))
         return PIRN_ENORUNTIME;
-    ct = ct_of(h);
-    cell = pirn__ct_cell(ct, d, &layout, site, out != NULL);
-    if (UNLIKELY(cell == NULL))
-        return pirn__error(-ENOMEM, "%s: no memory for a task cell", call);
-    fill_frame(cell, d, frame);
+    *cell = pirn__spawner_cell(h, d, &layout, &h->sched, call->site, joined);
+    if (UNLIKELY(*cell == NULL))
+        return pirn__error(-ENOMEM, "%s: no memory for a task cell", call->name);
+    return 0;
+}
+
+static void submit(struct header *cell)
+{
+    struct pirn_handle *h = (struct pirn_handle *)(void *)cell->sched;
+
+    pirn__spawner_tell(h, cell);
+    h->flavor->submit(h, (struct unowned_task){cell});
+}
+
+static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out,
+                 const struct spawn_call *call)
+{
+    struct header *cell;
+    int r = prepare(h, d, call, out != NULL, &cell);
+
+    if (UNLIKELY(r != 0))
+        return r;
+    pirn__spawner_fill(cell, frame);
     if (out != NULL)
         *out = (pirn_join *)(void *)cell;
-    pirn__ct_submit(ct, (struct unowned_task){cell});
+    submit(cell);
     return 0;
 }
 
 int pirn_spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out)
 {
-    return spawn(h, d, frame, out, __builtin_return_address(0), "pirn_spawn");
+    const struct spawn_call call = {"pirn_spawn", __builtin_return_address(0)};
+
+    return spawn(h, d, frame, out, &call);
 }
 
 int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
 {
+    const struct spawn_call call = {"pirn_spawn_begin", __builtin_return_address(0)};
     struct header *cell;
-    struct cell_layout layout;
-    int r = pirn__task_prepare(d, &layout);
+    int r;
 
-    if (r != 0)
-        return r;
     if (frame == NULL)
         return pirn__error(-EINVAL, "pirn_spawn_begin: frame is NULL");
-    h = pirn__runtime_resolve(h, "pirn_spawn_begin");
-    if (h == NULL)
-        return PIRN_ENORUNTIME;
-    cell = pirn__ct_cell(ct_of(h), d, &layout, __builtin_return_address(0), true);
-    if (cell == NULL)
-        return pirn__error(-ENOMEM, "pirn_spawn_begin: no memory for a task cell");
-    fill_frame(cell, d, NULL);
+    r = prepare(h, d, &call, true, &cell);
+    if (r != 0)
+        return r;
+    pirn__spawner_fill(cell, NULL);
     *frame = cell_stage(cell);
     return 0;
 }
@@ -97,16 +107,16 @@ static struct header *begun(void *frame, const char *call)
 int pirn_spawn_commit(void *frame, pirn_join **out)
 {
     struct header *cell = begun(frame, "pirn_spawn_commit");
-    struct current_thread *ct = (struct current_thread *)(void *)cell->sched;
+    struct pirn_handle *h = (struct pirn_handle *)(void *)cell->sched;
 
     if (out != NULL)
         *out = (pirn_join *)(void *)cell;
     else
         pirn__state_init(&cell->state, STATE_INITIAL_DETACHED);
     /* The caller need not have a handle: until now the cell held the runtime's memory for it. */
-    pirn_handle_ref(&ct->base);
-    pirn__ct_submit(ct, (struct unowned_task){cell});
-    pirn_handle_unref(&ct->base);
+    pirn_handle_ref(h);
+    submit(cell);
+    pirn_handle_unref(h);
     return 0;
 }
 
@@ -117,19 +127,20 @@ void pirn_spawn_cancel(void *frame)
     if (frame == NULL)
         return;
     cell = begun(frame, "pirn_spawn_cancel");
-    pirn__ct_unspawn((struct current_thread *)(void *)cell->sched, cell);
+    pirn__spawner_undo((struct pirn_handle *)(void *)cell->sched, cell);
 }
 
 int pirn_spawn_local(const pirn_task_desc *d, const void *frame, pirn_join **out)
 {
+    const struct spawn_call call = {"pirn_spawn_local", __builtin_return_address(0)};
     struct pirn_handle *h = context_handle();
 
     if (pirn__context.set != NULL)
-        return pirn__local_spawn(pirn__context.set, d, frame, out, __builtin_return_address(0));
-    if (h == NULL || ct_of(h)->owner != &pirn__context)
+        return pirn__local_spawn(pirn__context.set, d, frame, out, call.site);
+    if (h == NULL || h->owner != &pirn__context)
         return pirn__error(-EINVAL, "pirn_spawn_local: neither in a local set nor in a "
                                     "PIRN_RT_LOCAL runtime of this thread");
-    return spawn(NULL, d, frame, out, __builtin_return_address(0), "pirn_spawn_local");
+    return spawn(NULL, d, frame, out, &call);
 }
 
 /* ---- pirn_spawn_fn ------------------------------------------------------------------------------- */
@@ -177,6 +188,7 @@ int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*fn)(void *arg), void *ar
         .frame_size = sizeof(struct fn_frame),
         .flags = PIRN_TASK_UNCONSTRAINED,
     };
+    const struct spawn_call call = {"pirn_spawn_fn", __builtin_return_address(0)};
     struct fn_frame frame = {fn, arg, arg_drop};
 
     if (fn == NULL)
@@ -184,6 +196,5 @@ int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*fn)(void *arg), void *ar
     if (flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED)
         return pirn__error(-EINVAL, "pirn_spawn_fn: unknown flags 0x%x",
                            flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED);
-    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out, __builtin_return_address(0),
-                 "pirn_spawn_fn");
+    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out, &call);
 }

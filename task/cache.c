@@ -162,6 +162,23 @@ static void forget_slab(struct cell_cache *c, struct slab *s)
     c->slabs--;
 }
 
+static bool has_surplus(const struct cell_cache *c)
+{
+    return c->spares > SPARES_KEPT && c->spares > c->slabs - c->spares;
+}
+
+/* Return: a spare one, in front of @list. */
+static struct slab *take_spare(struct cell_cache *c, struct slab *list)
+{
+    struct slab *s = c->spare;
+
+    c->spare = s->next;
+    c->spares--;
+    forget_slab(c, s);
+    s->next = list;
+    return s;
+}
+
 /* Its cells are all back. Return: slabs that are too many now, up to two: one more is empty and one
  * fewer is in use. */
 static struct slab *close_slab(struct cell_cache *c, struct slab *s)
@@ -174,15 +191,8 @@ static struct slab *close_slab(struct cell_cache *c, struct slab *s)
     s->next = c->spare;
     c->spare = s;
     c->spares++;
-    for (unsigned i = 0; i < 2 && c->spares > SPARES_KEPT && c->spares > c->slabs - c->spares;
-         i++) {
-        s = c->spare;
-        c->spare = s->next;
-        c->spares--;
-        forget_slab(c, s);
-        s->next = surplus;
-        surplus = s;
-    }
+    for (unsigned i = 0; i < 2 && has_surplus(c); i++)
+        surplus = take_spare(c, surplus);
     if (surplus != NULL)
         set_bytes(c);
     return surplus;
@@ -225,7 +235,7 @@ static void take_in_remote(struct cell_cache *c)
     /* mo: relaxed. Only whether to look closer. */
     if (atomic_load_explicit(&c->remote, memory_order_relaxed) == NULL)
         return;
-    /* mo: acquire pairs with [remote] in give_remote: the cell is as its last user left it. */
+    /* mo: acquire pairs with [remote] in push_remote: the cell is as its last user left it. */
     h = atomic_exchange_explicit(&c->remote, NULL, memory_order_acquire);
     for (; h != NULL; h = next) {
         struct slab *s = slab_of(h);
@@ -271,30 +281,41 @@ struct header *pirn__cache_take(struct cell_cache *c, unsigned class, size_t byt
     return h;
 }
 
-bool pirn__cache_give_remote(struct cell_cache *c, struct header *h)
+/* A chain of free cells, marked so. False: the cache is closed. */
+static bool push_remote(struct cell_cache *c, struct header *first, struct header *last)
 {
-    size_t bytes = slab_of(h)->cell_bytes;
     struct header *head;
 
     /* mo: relaxed. A guess; the exchange confirms it. */
     head = atomic_load_explicit(&c->remote, memory_order_relaxed);
-    mark_free(h, NULL, bytes);
     do {
         if (head == CLOSED)
             return false;
-        UNPOISON(&h->queue_next, sizeof h->queue_next);
-        h->queue_next = head;
-        POISON(&h->queue_next, sizeof h->queue_next);
+        UNPOISON(&last->queue_next, sizeof last->queue_next);
+        last->queue_next = head;
+        POISON(&last->queue_next, sizeof last->queue_next);
         /* mo: release pairs with [remote] in take_in_remote. Failure relaxed: we retry. */
-    } while (!atomic_compare_exchange_weak_explicit(&c->remote, &head, h, memory_order_release,
+    } while (!atomic_compare_exchange_weak_explicit(&c->remote, &head, first, memory_order_release,
                                                     memory_order_relaxed));
     return true;
 }
 
+bool pirn__cache_give_remote(struct cell_cache *c, struct header *h)
+{
+    mark_free(h, NULL, slab_of(h)->cell_bytes);
+    return push_remote(c, h, h);
+}
+
 void pirn__cache_batch(struct cell_batch *b, struct header *h)
 {
+    if (b->first == NULL) {
+        b->to = slab_of(h)->owner;
+        b->last = h;
+        b->count = 0;
+    }
     mark_free(h, b->first, slab_of(h)->cell_bytes);
     b->first = h;
+    b->count++;
 }
 
 struct slab *pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b)
@@ -318,9 +339,30 @@ struct slab *pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b)
     return surplus;
 }
 
+void pirn__cache_give_batch_remote(struct cell_batch *b)
+{
+    bool open = push_remote(b->to, b->first, b->last);
+
+    ASSERT(open);
+    (void)open;
+    b->first = NULL;
+}
+
+struct slab *pirn__cache_trim(struct cell_cache *c)
+{
+    struct slab *surplus = NULL;
+
+    take_in_remote(c);
+    while (has_surplus(c))
+        surplus = take_spare(c, surplus);
+    if (surplus != NULL)
+        set_bytes(c);
+    return surplus;
+}
+
 uint64_t pirn__cache_close(struct cell_cache *c)
 {
-    /* mo: acquire pairs with [remote] in give_remote. */
+    /* mo: acquire pairs with [remote] in push_remote. */
     struct header *h = atomic_exchange_explicit(&c->remote, CLOSED, memory_order_acquire);
 
     for (; h != NULL; h = next_free(h))

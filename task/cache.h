@@ -57,11 +57,18 @@ bool pirn__cache_give_remote(struct cell_cache *c, struct header *h);
 
 /* Freed cells of somebody else's cache, collected to go back at once. */
 struct cell_batch {
-    struct header *first;
+    struct cell_cache *to; /* while there are any */
+    struct header *first, *last;
+    uint32_t count;
 };
 void pirn__cache_batch(struct cell_batch *b, struct header *h);
 /* Gives them back, as the cache's owner, and empties the batch. Return: as give. */
 struct slab *pirn__cache_give_batch(struct cell_cache *c, struct cell_batch *b);
+/* Gives them back from anywhere, in one exchange. The cache is not closed. */
+void pirn__cache_give_batch_remote(struct cell_batch *b);
+
+/* Takes in what came back from elsewhere. Return: slabs to free, as give. */
+struct slab *pirn__cache_trim(struct cell_cache *c);
 
 /* From now on cells do not come back. Return: how many are out. */
 uint64_t pirn__cache_close(struct cell_cache *c);

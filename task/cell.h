@@ -8,7 +8,7 @@
  *       24      8           sched        immutable: the owner
  *       32      8  core     id           immutable
  *       40      8           end          guard: RUNNING, then the result's owner
- *       48      8           site         spawn site, and worker (0 here); written before sharing
+ *       48      8           site         spawn site, and worker; atomic, written holding RUNNING
  *       56      8           born         spawn time and polls; atomic, written holding RUNNING
  *       64      8           seen         last poll and await line; likewise
  *       72      8  trailer  owned.next   atomic: walkers read it
@@ -50,11 +50,17 @@ enum cell_outcome {
 };
 
 enum {
-    CELL_LARGE = 1u << 0, /* kind: not from a slab */
+    /* kind */
+    CELL_LARGE = 1u << 0,  /* not from a slab */
+    CELL_QUEUED = 1u << 1, /* in the blocking pool's queue. guard: the pool's lock */
+    CELL_SHARD_SHIFT =
+        2, /* which of the scheduler's lists it is linked to; written by the linker */
+    CELL_SHARDS = 64,
 };
 
 union cell_end {
-    struct pirn_op *ops; /* until the end: pending operations, newest first */
+    struct pirn_op *ops;       /* until the end: pending operations, newest first */
+    struct header *queue_prev; /* before that, in the blocking pool's queue. guard: its lock */
     struct fault_record *fault;
     int code;
     struct cell_aside *aside;
@@ -72,7 +78,7 @@ struct owned_node {
     struct owned_node *prev; /* NULL: not linked; OWNED_PEND: nor, and a walker may know it */
     uint32_t seq_low;        /* order of linking in the list, 48 bits, from 1; written */
     uint16_t seq_high;       /* once, by the linker. 0: never linked */
-    uint8_t kind;            /* immutable: CELL_LARGE */
+    uint8_t kind;            /* CELL_LARGE and more */
     uint8_t outcome;         /* guard: RUNNING, then the result's owner. enum cell_outcome */
 };
 
@@ -106,11 +112,13 @@ enum {
     CELL_ALIGN = 16,     /* of every cell */
     CELL_TICK_BITS = 36, /* ticks of 2^20 ns: 2.2 years */
     CELL_TICK_SHIFT = 20,
-    SCRATCH_BYTES = 256, /* outputs up to this size and 64-byte alignment are polled into */
-    SCRATCH_ALIGN = 64,  /* the poller's scratch; larger ones behind the frame */
+    CELL_NO_WORKER = 0xffff, /* in `site` */
+    SCRATCH_BYTES = 256,     /* outputs up to this size and 64-byte alignment are polled into */
+    SCRATCH_ALIGN = 64,      /* the poller's scratch; larger ones behind the frame */
 };
 #define CELL_TICK_MASK    ((UINT64_C(1) << CELL_TICK_BITS) - 1)
-#define CELL_SITE_MASK    ((UINT64_C(1) << 48) - 1)
+#define CELL_SITE_BITS    48
+#define CELL_SITE_MASK    ((UINT64_C(1) << CELL_SITE_BITS) - 1)
 #define CELL_POLLS_MAX    ((UINT64_C(1) << 28) - 1)
 #define CELL_LINE_MAX     ((UINT64_C(1) << 27) - 1)
 #define CELL_FOREVER      (UINT64_C(1) << 63)
@@ -126,6 +134,19 @@ _Static_assert(sizeof(struct owned_node) == 24, "three words in the trailer");
 static inline bool cell_is_linked(const struct header *h)
 {
     return (h->owned.seq_low | h->owned.seq_high) != 0;
+}
+
+/* Of a linked task. */
+static inline uint32_t cell_shard(const struct header *h)
+{
+    return h->owned.kind >> CELL_SHARD_SHIFT;
+}
+
+/* Before it is linked; holding RUNNING, or the Notified of a task that was never polled. */
+static inline void cell_set_shard(struct header *h, uint32_t shard)
+{
+    h->owned.kind = (uint8_t)(h->owned.kind & (CELL_LARGE | CELL_QUEUED)) |
+                    (uint8_t)(shard << CELL_SHARD_SHIFT);
 }
 
 static inline const pirn_waker_vt *slot_vt(const struct join_slot *slot)

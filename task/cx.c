@@ -9,6 +9,14 @@
 #include "task/base/scope.h"
 #include "task/waker.h"
 
+void pirn__poller_init(struct poller *p, const struct sched *s, uint32_t budget)
+{
+    p->budget = budget;
+    p->cx.waker.vt = &pirn__task_waker_vt;
+    p->cx.root = &p->cx;
+    p->cx.sched = s;
+}
+
 /* ---- wakers -------------------------------------------------------------------------------- */
 
 /* Seen while the cell has not been reused: a task has references, a vacant cell none. */

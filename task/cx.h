@@ -46,14 +46,19 @@ struct poll_stats {
 struct poller {
     struct pirn_cx cx;
     enum poll_phase phase;
-    uint32_t budget; /* per poll */
-    uint64_t tick;   /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
+    uint32_t budget;          /* per poll */
+    _Atomic(uint32_t) worker; /* index, as in `site`; written by the thread, read by walkers */
+    bool blocking;            /* of the blocking pool: a poll that is pending is a fault */
+    uint64_t tick;            /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
     struct poll_stats stats;
     /* The task that runs now, for dumps: id 0 is none. */
     _Atomic(uint64_t) running_id;
     _Atomic(const pirn_task_desc *) running_desc;
     _Alignas(SCRATCH_ALIGN) unsigned char scratch[SCRATCH_BYTES];
 };
+
+/* A zeroed one; @s: whose tasks it runs. */
+void pirn__poller_init(struct poller *p, const struct sched *s, uint32_t budget);
 
 /* One more, by the only writer: no read-modify-write. */
 static inline void stat_add(_Atomic(uint64_t) *counter, uint64_t n)

@@ -26,7 +26,7 @@ void pirn__harness_facts(const struct header *h, struct task_facts *f)
     f->id = h->id;
     f->desc = h->desc;
     f->spawn_site = (const void *)(uintptr_t)(site & CELL_SITE_MASK);
-    f->worker = (uint32_t)(site >> 48);
+    f->worker = (uint32_t)(site >> CELL_SITE_BITS);
     f->spawned_tick = born & CELL_TICK_MASK;
     f->polls = (uint32_t)(born >> CELL_TICK_BITS);
     f->last_poll_tick = seen & CELL_TICK_MASK;
@@ -35,17 +35,24 @@ void pirn__harness_facts(const struct header *h, struct task_facts *f)
     f->state = pirn__state_peek(&h->state) & ~STATE_REPLACED;
 }
 
-/* Before a poll: one more, and the tick. Holding RUNNING, so load and store need not be one. */
+/* Before a poll: one more, the tick, and who. Holding RUNNING, so load and store need not be one. */
 static void note_poll(struct header *h, const struct poller *p)
 {
     /* mo: relaxed: figures for walkers; this thread is the only writer. */
     uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
+    uint64_t site, worker;
 
     if (LIKELY(born >> CELL_TICK_BITS < CELL_POLLS_MAX))
         born += UINT64_C(1) << CELL_TICK_BITS;
     atomic_store_explicit(&h->born, born, memory_order_relaxed);
     /* mo: as above. */
     atomic_store_explicit(&h->seen, p->tick & CELL_TICK_MASK, memory_order_relaxed);
+    /* mo: as above. */
+    site = atomic_load_explicit(&h->site, memory_order_relaxed);
+    worker = atomic_load_explicit(&p->worker, memory_order_relaxed);
+    if (UNLIKELY(site >> CELL_SITE_BITS != worker))
+        atomic_store_explicit(&h->site, (site & CELL_SITE_MASK) | worker << CELL_SITE_BITS,
+                              memory_order_relaxed);
 }
 
 /* After a poll that returned pending: where it waits, if the frame says, and whether on purpose. */
@@ -352,12 +359,11 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
     cx->ops = NULL;
     if (UNLIKELY(cx->exhausted))
         stat_add(&p->stats.budget_yields, 1);
-    if (UNLIKELY(cx->faulted || r > PIRN_PENDING)) {
+    if (UNLIKELY(cx->faulted || r > PIRN_PENDING || (r == PIRN_PENDING && p->blocking))) {
         if (!cx->faulted)
-            pirn__fault_note(r,
-                             "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
-                             "negative",
-                             d->name != NULL ? d->name : "task", r);
+            pirn__fault_note(r, "poll of \"%s\" returned %d, which is neither 0%s nor negative",
+                             d->name != NULL ? d->name : "task", r,
+                             p->blocking ? "" : ", PIRN_PENDING");
         finish_faulted(h, p, false);
     } else if (r == PIRN_PENDING) {
         pend(h, p, word);

@@ -37,6 +37,9 @@ struct sched_ops {
     void (*schedule)(struct sched *s, struct notified n);
     /* A poll woke its own task, or (@yield) asked to go after everybody else. The driving thread. */
     void (*requeue)(struct sched *s, struct notified n, bool yield);
+    /* A task was cancelled that is queued, or runs, or is complete: the scheduler may hurry. The
+     * caller has a reference. Any thread. NULL: it need not know. */
+    void (*cancelled)(struct sched *s, struct header *h);
     /* The owned list's reference goes into a list. False: the list is closed; nothing happened.
      * Holding RUNNING. */
     bool (*link)(struct sched *s, struct header *h);

@@ -17,6 +17,9 @@
 enum {
     ALIGN_MAX = 4096
 };
+#define FLAGS_KNOWN                                                                                \
+    ((uint32_t)(PIRN_TASK_BLOCKING | PIRN_TASK_TRY | PIRN_TASK_MANDATORY |                         \
+                PIRN_TASK_UNCONSTRAINED | PIRN_TASK_LINE))
 #define BYTES_MAX ((size_t)1 << 40) /* no frame is that large: a size that went negative is */
 
 static size_t align_up(size_t n, size_t align)
@@ -71,9 +74,13 @@ static COLD int check_slowly(const pirn_task_desc *d)
                            "pirn_task_desc.out_align: %zu, must be a power of two up to "
                            "%d",
                            d->out_align, ALIGN_MAX);
-    if (d->flags & ~(uint32_t)(PIRN_TASK_UNCONSTRAINED | PIRN_TASK_LINE))
+    if (d->flags & ~FLAGS_KNOWN)
         return pirn__error(-EINVAL, "pirn_task_desc.flags: unknown bits 0x%x",
-                           d->flags & ~(uint32_t)(PIRN_TASK_UNCONSTRAINED | PIRN_TASK_LINE));
+                           d->flags & ~FLAGS_KNOWN);
+    if ((d->flags & (PIRN_TASK_TRY | PIRN_TASK_MANDATORY)) && !(d->flags & PIRN_TASK_BLOCKING))
+        return pirn__error(-EINVAL,
+                           "pirn_task_desc.flags: PIRN_TASK_TRY and PIRN_TASK_MANDATORY go "
+                           "with PIRN_TASK_BLOCKING");
     if ((d->flags & PIRN_TASK_LINE) && d->frame_size < sizeof(uint32_t))
         return pirn__error(-EINVAL, "pirn_task_desc.flags: PIRN_TASK_LINE needs a frame that "
                                     "starts with a uint32_t");

@@ -115,6 +115,8 @@ void pirn__waker_abort(struct abort_handle a)
 
     if (pirn__state_cancel(&h->state))
         h->sched->ops->schedule(h->sched, (struct notified){h});
+    else if (UNLIKELY(h->sched->ops->cancelled != NULL))
+        h->sched->ops->cancelled(h->sched, h);
 }
 
 /* ---- as the public waker sees it ------------------------------------------------------------ */

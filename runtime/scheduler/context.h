@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where this thread is: the runtime it is in, and the core it drives. */
+/* Where this thread is: the runtime it is in, and what it drives of it. */
 #ifndef PIRN_RUNTIME_SCHEDULER_CONTEXT_H
 #define PIRN_RUNTIME_SCHEDULER_CONTEXT_H
 
@@ -8,13 +8,17 @@
 #include "task/base/scope.h"
 
 struct core;
+struct runner;
+struct spawner;
 
 struct context {
-    struct core *core;          /* what this thread drives; NULL: nothing */
+    struct spawner *spawner;    /* of what this thread drives, on either flavour; NULL: nothing */
+    struct core *core;          /* of a current-thread runtime; NULL: none */
+    struct runner *runner;      /* of a multi-thread runtime: this thread is or was its worker */
     struct pirn_local_set *set; /* the local set being polled; NULL: none */
 };
 
-/* Only runtime/scheduler/ and the faces in runtime/ read it. */
+/* Only runtime/scheduler/, runtime/blocking/ and the faces in runtime/ read it. */
 extern _Thread_local struct context pirn__context;
 
 /* The current runtime; NULL: none. */

@@ -13,6 +13,10 @@
 #include "task/base/scope.h"
 #include "task/harness.h"
 
+enum {
+    LINK_PATIENCE_MS = 100
+};
+
 /* ---- what tasks ask of a scheduler: task/sched.h ---------------------------------------------- */
 
 static struct current_thread *ct_from(struct sched *s)
@@ -23,11 +27,6 @@ static struct current_thread *ct_from(struct sched *s)
 static bool op_here(struct sched *s)
 {
     return ct_is_here(ct_from(s));
-}
-
-static bool op_stopping(const struct sched *s)
-{
-    return pirn__ct_is_stopping((const struct current_thread *)(const void *)s);
 }
 
 static void op_schedule(struct sched *s, struct notified n)
@@ -54,68 +53,11 @@ static void op_requeue(struct sched *s, struct notified n, bool yield)
     task_list_push(yield ? &core->deferred : &core->local, n);
 }
 
-static bool op_link(struct sched *s, struct header *h)
-{
-    return pirn__owned_link(&ct_from(s)->owned, h);
-}
-
-static bool op_unlink(struct sched *s, struct header *h)
-{
-    return pirn__owned_unlink(&ct_from(s)->owned, h);
-}
-
-static void op_faulted(struct sched *s, const struct task_facts *f, int code, const char *text)
-{
-    struct current_thread *ct = ct_from(s);
-
-    pirn__report_fault(&ct->base, f, code, text);
-    if (ct->base.unhandled == PIRN_UNHANDLED_SHUTDOWN)
-        pirn__ct_ask_stop(ct);
-}
-
-static void op_contained(struct sched *s)
-{
-    pirn__report_contained(&ct_from(s)->base);
-}
-
-static void op_forgotten(struct sched *s, const struct task_facts *f)
-{
-    pirn__report_forgotten(&ct_from(s)->base, f);
-}
-
-static void op_terminated(struct sched *s, const struct task_facts *f)
-{
-    pirn__report_task(&ct_from(s)->base, REPORT_TERMINATE, f);
-}
-
-static void op_before_poll(struct sched *s, const struct task_facts *f)
-{
-    pirn__report_task(&ct_from(s)->base, REPORT_BEFORE_POLL, f);
-}
-
-static void op_after_poll(struct sched *s, const struct task_facts *f)
-{
-    pirn__report_task(&ct_from(s)->base, REPORT_AFTER_POLL, f);
-}
-
 const struct sched_ops pirn__ct_ops = {
     .here = op_here,
-    .stopping = op_stopping,
     .schedule = op_schedule,
     .requeue = op_requeue,
-    .link = op_link,
-    .unlink = op_unlink,
-    .free_cell = pirn__ct_free_cell,
-    .faulted = op_faulted,
-    .contained = op_contained,
-    .forgotten = op_forgotten,
-    .terminated = op_terminated,
-    .before_poll = op_before_poll,
-    .after_poll = op_after_poll,
-    .join_fd_vt = &pirn__join_fd_vt,
-    .join_fd_free = pirn__join_fd_free,
-    .join_fd_forward = pirn__join_fd_forward,
-    .join_fd_signal = pirn__join_fd_signal,
+    HANDLE_SCHED_OPS,
 };
 
 /* ---- the core's slot --------------------------------------------------------------------------- */
@@ -137,7 +79,7 @@ static bool is_asked(const struct current_thread *ct)
 {
     /* mo: seq_cst pairs with [park]: a walker asks, then looks at the driver and the core's slot; we
      * announce a sleep or put the core back, then look here. Relaxed: who has the core writes it. */
-    return atomic_load_explicit(&ct->link_asked, memory_order_seq_cst) !=
+    return atomic_load_explicit(&ct->base.link_asked, memory_order_seq_cst) !=
            atomic_load_explicit(&ct->link_done, memory_order_relaxed);
 }
 
@@ -155,7 +97,7 @@ void pirn__ct_put_core(struct core *core)
     core->root = NULL;
     poller_idle(&core->poller);
     do {
-        pirn__ct_give_back(core);
+        pirn__spawner_give_back(&core->spawner);
         pirn__ct_serve_walkers(core);
         /* mo: relaxed: looked at again below. */
         used = atomic_load_explicit(&ct->fd_used, memory_order_relaxed);
@@ -225,7 +167,7 @@ static void link_list(struct current_thread *ct, struct task_list *l)
 {
     for (struct header *h = l->head; h != NULL; h = h->queue_next)
         if (!cell_is_linked(h))
-            (void)pirn__owned_link(&ct->owned, h);
+            (void)pirn__owned_link(&ct->owned, h); /* shard 0, as `kind` has it */
 }
 
 static COLD void serve_walkers(struct core *core, uint32_t asked)
@@ -246,25 +188,51 @@ void pirn__ct_serve_walkers(struct core *core)
     struct current_thread *ct = core->ct;
     /* mo: acquire pairs with [asked] in the walker; seq_cst pairs with [park]: a sleeper looks here
      * after announcing itself. */
-    uint32_t asked = atomic_load_explicit(&ct->link_asked, memory_order_seq_cst);
+    uint32_t asked = atomic_load_explicit(&ct->base.link_asked, memory_order_seq_cst);
 
     /* mo: relaxed. Only who has the core writes it. */
     if (UNLIKELY(asked != atomic_load_explicit(&ct->link_done, memory_order_relaxed)))
         serve_walkers(core, asked);
 }
 
-void pirn__ct_give_back(struct core *core)
+static bool linked_since(struct current_thread *ct, uint32_t asked)
 {
-    struct ct_shared *sh = &core->ct->shared;
-    struct slab *surplus;
+    /* mo: acquire pairs with [asked] in serve_walkers. */
+    uint32_t done = atomic_load_explicit(&ct->link_done, memory_order_acquire);
 
-    if (core->foreign.first == NULL)
-        return;
-    spin_take(&sh->lock);
-    surplus = pirn__cache_give_batch(&sh->cells, &core->foreign);
-    spin_give(&sh->lock);
-    if (surplus != NULL)
-        pirn__cache_free_slabs(&core->ct->base.sched.alloc, surplus);
+    return (int32_t)(done - asked) >= 0;
+}
+
+bool pirn__ct_link_queued(struct pirn_handle *h)
+{
+    struct current_thread *ct = ct_of(h);
+    pirn_time patience = pirn__clock_now() + LINK_PATIENCE_MS * PIRN_MS;
+    struct core *core;
+    /* mo: seq_cst pairs with [park]: then a look at the driver. Release pairs with [asked]. */
+    uint32_t asked = atomic_fetch_add_explicit(&h->link_asked, 1, memory_order_seq_cst) + 1;
+
+    if (ct_is_here(ct)) {
+        pirn__ct_serve_walkers(&ct->core);
+        return true;
+    }
+    pirn__driver_unpark(&ct->driver);
+    while (!linked_since(ct, asked)) {
+        uint32_t done;
+
+        if (pirn__ct_has_stopped(ct))
+            return true;
+        core = pirn__ct_take_core(ct);
+        if (core != NULL) {
+            pirn__ct_serve_walkers(core);
+            pirn__ct_put_core(core);
+            break;
+        }
+        /* mo: relaxed. The next look acquires. */
+        done = atomic_load_explicit(&ct->link_done, memory_order_relaxed);
+        if ((int32_t)(done - asked) < 0 && !pirn__futex_wait(&ct->link_done, done, patience))
+            return linked_since(ct, asked); /* one long poll */
+    }
+    return true;
 }
 
 void pirn__ct_maintain(struct core *core)
@@ -274,7 +242,7 @@ void pirn__ct_maintain(struct core *core)
         update_clock(core);
     pirn__ct_serve_walkers(core);
     task_list_append(&core->local, &core->deferred);
-    pirn__ct_give_back(core);
+    pirn__spawner_give_back(&core->spawner);
 }
 
 bool pirn__ct_has_work(struct core *core)

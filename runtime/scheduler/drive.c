@@ -32,8 +32,9 @@ static void enter_runtime(struct entry *e, struct current_thread *ct, struct cor
                         pirn__scope.guards};
     pirn__scope.runtime = &ct->base;
     pirn__scope.guards = NULL; /* those outside cannot end inside */
-    pirn__context.core = core;
-    pirn__context.set = NULL;
+    pirn__context = (struct context){.core = core};
+    if (core != NULL)
+        pirn__context.spawner = &core->spawner;
     pirn__scope.cx = core != NULL ? &core->poller.cx : NULL;
     pirn__scope.task_id = 0;
     pirn__scope.busy++;
@@ -265,9 +266,10 @@ static int finish_root(struct current_thread *ct, struct root *root, enum end en
     return 0;
 }
 
-int pirn__ct_block_on(struct current_thread *ct, const pirn_task_desc *d, void *frame,
-                      pirn_result *res, void *out)
+int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *frame, pirn_result *res,
+                      void *out)
 {
+    struct current_thread *ct = ct_of(h);
     const pirn_alloc *a = &ct->base.sched.alloc;
     size_t align = d->out_align != 0 ? d->out_align : _Alignof(max_align_t);
     void *room = out;
@@ -366,8 +368,9 @@ static int take_core_to_stop(struct current_thread *ct, pirn_time deadline, bool
     return *core != NULL || in_time ? 0 : -ETIMEDOUT;
 }
 
-int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline, bool for_good)
+int pirn__ct_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good)
 {
+    struct current_thread *ct = ct_of(h);
     struct core *core;
     struct entry entry;
     int r;
@@ -383,7 +386,7 @@ int pirn__ct_shutdown(struct current_thread *ct, pirn_time deadline, bool for_go
     stop(core);
     leave_runtime(&entry);
     if (for_good)
-        pirn__ct_give_back(core);
+        pirn__spawner_give_back(&core->spawner);
     else
         pirn__ct_put_core(core);
     pirn_handle_unref(&ct->base);

@@ -6,15 +6,15 @@
 #include "runtime/scheduler/local_set.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "runtime/scheduler/context.h"
-#include "runtime/scheduler/current_thread.h"
+#include "runtime/scheduler/inject.h"
+#include "runtime/scheduler/rt_handle.h"
 #include "task/base/assert.h"
 #include "task/base/error.h"
 #include "task/base/scope.h"
+#include "task/fault.h"
 #include "task/harness.h"
-#include "task/move.h"
 #include "task/task.h"
 #include "task/waker.h"
 
@@ -32,7 +32,7 @@ struct pirn_local_set {
     pirn_waker_cell outer; /* whoever polls the set */
     ref_count refs;        /* the owner's, and after the free one for each cell that is out */
     struct owned owned;    /* of all its tasks: they are linked when they are spawned */
-    struct pirn_local_set *next, *prev; /* guard: ct->sets_lock. In ct->sets, newest first */
+    struct pirn_local_set *next, *prev; /* guard: h->sets_lock. In h->sets, newest first */
     uint64_t number;                    /* immutable: the order they were made in */
     _Atomic(uint64_t) spawned;          /* written by the thread; read for metrics */
     /* guard, from here on: the thread */
@@ -65,7 +65,7 @@ static bool local_stopping(const struct sched *s)
 {
     const struct pirn_local_set *set = (const struct pirn_local_set *)(const void *)s;
 
-    return pirn__ct_is_stopping(ct_of(set->handle));
+    return set->handle->flavor->is_stopping(set->handle);
 }
 
 static void wake_cell(void *cell)
@@ -153,7 +153,7 @@ static void local_faulted(struct sched *s, const struct task_facts *f, int code,
 
     pirn__report_fault(h, f, code, text);
     if (h->unhandled == PIRN_UNHANDLED_SHUTDOWN)
-        pirn__ct_ask_stop(ct_of(h));
+        h->flavor->ask_stop(h);
 }
 
 static void local_contained(struct sched *s)
@@ -205,15 +205,15 @@ static const struct sched_ops local_ops = {
 
 static void register_set(struct pirn_local_set *s)
 {
-    struct current_thread *ct = ct_of(s->handle);
+    struct pirn_handle *h = s->handle;
 
-    lock_take(&ct->sets_lock);
-    s->number = ++ct->sets_made;
-    s->next = ct->sets;
+    lock_take(&h->sets_lock);
+    s->number = ++h->sets_made;
+    s->next = h->sets;
     if (s->next != NULL)
         s->next->prev = s;
-    ct->sets = s;
-    lock_give(&ct->sets_lock);
+    h->sets = s;
+    lock_give(&h->sets_lock);
 }
 
 static void add_totals(const struct pirn_local_set *s, struct local_totals *t)
@@ -233,39 +233,39 @@ static void add_totals(const struct pirn_local_set *s, struct local_totals *t)
 /* Its tasks have ended; what it has counted stays with the runtime. */
 static void unregister_set(struct pirn_local_set *s)
 {
-    struct current_thread *ct = ct_of(s->handle);
-    struct local_totals *past = &ct->past_sets;
+    struct pirn_handle *h = s->handle;
+    struct local_totals *past = &h->past_sets;
 
-    lock_take(&ct->sets_lock);
-    *(s->prev != NULL ? &s->prev->next : &ct->sets) = s->next;
+    lock_take(&h->sets_lock);
+    *(s->prev != NULL ? &s->prev->next : &h->sets) = s->next;
     if (s->next != NULL)
         s->next->prev = s->prev;
     add_totals(s, past);
     past->cell_bytes = past->retired_cells = past->queued = 0;
-    lock_give(&ct->sets_lock);
+    lock_give(&h->sets_lock);
 }
 
-void pirn__local_totals(struct current_thread *ct, struct local_totals *t)
+void pirn__local_totals(struct pirn_handle *h, struct local_totals *t)
 {
-    lock_take(&ct->sets_lock);
-    *t = ct->past_sets;
-    for (const struct pirn_local_set *s = ct->sets; s != NULL; s = s->next)
+    lock_take(&h->sets_lock);
+    *t = h->past_sets;
+    for (const struct pirn_local_set *s = h->sets; s != NULL; s = s->next)
         add_totals(s, t);
-    lock_give(&ct->sets_lock);
+    lock_give(&h->sets_lock);
 }
 
-struct pirn_local_set *pirn__local_next(struct current_thread *ct, uint64_t *below)
+struct pirn_local_set *pirn__local_next(struct pirn_handle *h, uint64_t *below)
 {
     struct pirn_local_set *s;
 
-    lock_take(&ct->sets_lock);
-    for (s = ct->sets; s != NULL && s->number >= *below; s = s->next) {
+    lock_take(&h->sets_lock);
+    for (s = h->sets; s != NULL && s->number >= *below; s = s->next) {
     }
     if (s != NULL) {
         ref_add(&s->refs, 1);
         *below = s->number;
     }
-    lock_give(&ct->sets_lock);
+    lock_give(&h->sets_lock);
     return s;
 }
 
@@ -304,10 +304,7 @@ int pirn_local_set_new(pirn_handle *h, pirn_local_set **out)
     pirn__inject_init(&s->inject);
     pirn__owned_init(&s->owned);
     pirn__cache_init(&s->cells, &s->sched.alloc);
-    s->poller.budget = h->coop_budget;
-    s->poller.cx.waker.vt = &pirn__task_waker_vt;
-    s->poller.cx.root = &s->poller.cx;
-    s->poller.cx.sched = &s->sched;
+    pirn__poller_init(&s->poller, &s->sched, h->coop_budget);
     ref_init(&s->refs, 1);
     register_set(s);
     *out = s;
@@ -347,7 +344,6 @@ int pirn__local_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *fr
 {
     struct cell_layout l;
     struct header *h;
-    struct task_facts facts;
     int r = pirn__task_prepare(d, &l);
 
     if (r != 0)
@@ -355,18 +351,12 @@ int pirn__local_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *fr
     h = take_cell(s, &l);
     if (h == NULL)
         return pirn__error(-ENOMEM, "local set: no memory for a task cell");
-    pirn__task_init(h, d, &s->sched, pirn__ct_new_id(ct_of(s->handle)), site, s->poller.tick,
+    pirn__task_init(h, d, &s->sched, pirn__spawner_id(s->handle), site, s->poller.tick,
                     out != NULL);
-    if (frame != NULL)
-        pirn__move_bytes(cell_stage(h), frame, d->frame_size);
-    else
-        memset(cell_stage(h), 0, d->frame_size);
+    pirn__spawner_fill(h, frame);
     if (out != NULL)
         *out = (pirn_join *)(void *)h;
-    if (s->handle->hooks.on_task_spawn != NULL) {
-        pirn__harness_facts(h, &facts);
-        pirn__report_task(s->handle, REPORT_SPAWN, &facts);
-    }
+    pirn__spawner_tell(s->handle, h);
     stat_add(&s->spawned, 1);
     /* Linked at once, so that a walker from elsewhere finds it; refused, it ends here. */
     if (pirn__owned_link(&s->owned, h))

@@ -27,7 +27,7 @@ void pirn__handle_info(const struct pirn_handle *h, const struct task_facts *f,
         .polls = f->polls,
         .spawned_at = tick_to_time(h, f->spawned_tick),
         .last_poll_at = f->polls != 0 ? tick_to_time(h, f->last_poll_tick) : 0,
-        .worker = f->worker,
+        .worker = f->worker == CELL_NO_WORKER ? PIRN_NO_WORKER : f->worker,
     };
 }
 
@@ -109,7 +109,14 @@ void pirn__report_thread(struct pirn_handle *h, enum report_thread_hook which, u
 {
     struct hook_call c;
 
-    c.thread_hook = which == REPORT_PARK ? h->hooks.on_thread_park : h->hooks.on_thread_unpark;
+    void (*const hooks[])(void *, uint32_t) = {
+        [REPORT_START] = h->hooks.on_thread_start,
+        [REPORT_STOP] = h->hooks.on_thread_stop,
+        [REPORT_PARK] = h->hooks.on_thread_park,
+        [REPORT_UNPARK] = h->hooks.on_thread_unpark,
+    };
+
+    c.thread_hook = hooks[which];
     c.worker = worker;
     if (c.thread_hook != NULL)
         call(h, call_thread_hook, &c);

@@ -8,9 +8,15 @@
 
 #include <pirn/runtime.h>
 
+#include "runtime/os/lock.h"
+#include "runtime/scheduler/blocking.h"
+#include "runtime/scheduler/spawner.h"
 #include "task/base/ref.h"
 #include "task/cell.h"
+#include "task/owned.h"
 #include "task/sched.h"
+
+struct watchdog;
 
 /* Counters of what happens on threads that have no poller of their own.
  * mo: all relaxed, statistics. */
@@ -18,23 +24,84 @@ struct stray_stats {
     _Atomic(uint64_t) finished, faults, contained, forgotten;
 };
 
-struct pirn_handle {
-    struct sched sched;
-    /* Held by the runtime, by pirn_handle_ref(), and by every cell that is still out when the
-     * runtime is freed. */
-    ref_count refs;
-    const char *name; /* NULL: none; owned */
-    pirn_hooks hooks; /* immutable, as all below */
-    enum pirn_unhandled_fault unhandled;
-    uint32_t event_interval, global_queue_interval, coop_budget, flags;
-    uint64_t seed;
-    pirn_time started_at; /* what ticks are counted from */
-    struct stray_stats stray;
-    _Atomic(int64_t) forgotten_told_at; /* when the hook was last called */
+/* Of local sets. */
+struct local_totals {
+    uint64_t spawned, finished, polls, faults, budget_yields, cell_bytes, retired_cells, queued;
 };
 
-/* Frees the handle's memory when the last reference goes. */
-void pirn__handle_free(struct pirn_handle *h);
+/* What differs between the flavours. */
+struct flavor_ops {
+    const char *name;
+    /* @base: options filled in; copied. Return: 0, -ENOMEM, -EMFILE, -ENFILE, -EAGAIN. */
+    int (*make)(const struct pirn_handle *base, struct pirn_handle **out);
+    /* Starts it, or, if the runtime has stopped, cancels it here. Consumes both references. */
+    void (*submit)(struct pirn_handle *h, struct unowned_task t);
+    /* The faces of the same name, arguments checked. */
+    int (*block_on)(struct pirn_handle *h, const pirn_task_desc *d, void *frame, pirn_result *res,
+                    void *out);
+    /* @for_good: nobody drives again. */
+    int (*shutdown)(struct pirn_handle *h, pirn_time deadline, bool for_good);
+    /* Asks whoever runs tasks to stop. Any thread. */
+    void (*ask_stop)(struct pirn_handle *h);
+    bool (*is_stopping)(const struct pirn_handle *h);
+    /* The i-th core's; NULL: there are no more. */
+    struct spawner *(*spawner)(struct pirn_handle *h, uint32_t i);
+    /* The next poller, from NULL on; NULL: there are no more. */
+    struct poller *(*next_poller)(struct pirn_handle *h, struct poller *p);
+    /* Has what is in queues only linked, for a walker. False: not all, in time. */
+    bool (*link_queued)(struct pirn_handle *h);
+    /* Adds what this flavour counts itself. */
+    void (*add_metrics)(struct pirn_handle *h, pirn_metrics *m);
+    void (*worker_metrics)(struct pirn_handle *h, uint32_t worker, pirn_worker_metrics *m);
+    /* Gives the memory back: the last reference is gone. */
+    void (*destroy)(struct pirn_handle *h);
+};
+
+struct pirn_handle {
+    struct sched sched;
+    const struct flavor_ops *flavor;
+    struct owned *owned; /* lists of tasks; immutable, as all down to `started_at` */
+    uint32_t shards;     /* how many */
+    uint32_t event_interval, global_queue_interval, coop_budget, flags;
+    uint32_t workers, max_blocking_threads, max_blocking_queue;
+    enum pirn_unhandled_fault unhandled;
+    int64_t keep_alive, stuck_poll;
+    size_t stack_bytes;
+    const char *name, *thread_name; /* NULL: none; owned */
+    pirn_hooks hooks;
+    uint64_t seed;
+    struct context *owner;     /* PIRN_RT_LOCAL: whose thread */
+    struct watchdog *watchdog; /* NULL: none; owned */
+    pirn_time started_at;      /* what ticks are counted from */
+    /* Held by the runtime, by pirn_handle_ref(), and by every cell that is still out when the
+     * runtime is freed. */
+    _Alignas(CACHE_LINE) ref_count refs;
+    struct stray_stats stray;
+    _Atomic(int64_t) forgotten_told_at; /* when the hook was last called */
+    /* A walker has asked that tasks which are in queues only be linked. */
+    _Atomic(uint32_t) link_asked;
+    struct lock sets_lock;
+    struct pirn_local_set *sets;   /* guard: sets_lock, as the next two */
+    struct local_totals past_sets; /* what sets that are gone had counted */
+    uint64_t sets_made;
+    struct shared_spawner shared;
+    struct blocking blocking; /* its threads run everything but the roots */
+};
+
+/* Makes @h of the options in @base, with one reference; @owned: @shards lists. */
+void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
+                       const struct flavor_ops *flavor, const struct sched_ops *ops,
+                       struct owned *owned, uint32_t shards);
+/* The runtime is shut down for good and given up; the handle stays while anybody holds it. */
+void pirn__handle_release(struct pirn_handle *h);
+/* Frees what pirn__handle_init() made, and the texts. */
+void pirn__handle_fini(struct pirn_handle *h);
+void pirn__handle_free_texts(struct pirn_handle *h);
+
+static inline struct owned *handle_list_of(const struct pirn_handle *h, const struct header *cell)
+{
+    return &h->owned[cell_shard(cell)];
+}
 
 /* A time in ticks, as cells have it; 0 before the start. */
 static inline uint64_t pirn__handle_tick(const struct pirn_handle *h, pirn_time t)
@@ -46,7 +113,33 @@ static inline uint64_t pirn__handle_tick(const struct pirn_handle *h, pirn_time 
 void pirn__handle_info(const struct pirn_handle *h, const struct task_facts *f,
                        pirn_task_info *info);
 
-/* sched_ops that every flavour shares: policies and hooks. task/sched.h has their contracts. */
+/* sched_ops that every flavour shares: task/sched.h has their contracts. */
+bool pirn__handle_stopping(const struct sched *s);
+bool pirn__handle_link(struct sched *s, struct header *cell);
+bool pirn__handle_unlink(struct sched *s, struct header *cell);
+void pirn__handle_free_cell(struct sched *s, struct header *cell);
+void pirn__handle_faulted(struct sched *s, const struct task_facts *f, int code, const char *text);
+void pirn__handle_contained(struct sched *s);
+void pirn__handle_forgotten(struct sched *s, const struct task_facts *f);
+void pirn__handle_terminated(struct sched *s, const struct task_facts *f);
+void pirn__handle_before_poll(struct sched *s, const struct task_facts *f);
+void pirn__handle_after_poll(struct sched *s, const struct task_facts *f);
+extern const pirn_waker_vt pirn__join_fd_vt; /* runtime/scheduler/join_fd.c, as the next three */
+void pirn__join_fd_free(void *data);
+bool pirn__join_fd_forward(void *data, const pirn_waker *w);
+void pirn__join_fd_signal(void *data);
+
+/* In a struct sched_ops: all but `here`, `schedule` and `requeue`. */
+#define HANDLE_SCHED_OPS                                                                           \
+    .stopping = pirn__handle_stopping, .link = pirn__handle_link, .unlink = pirn__handle_unlink,   \
+    .free_cell = pirn__handle_free_cell, .faulted = pirn__handle_faulted,                          \
+    .contained = pirn__handle_contained, .forgotten = pirn__handle_forgotten,                      \
+    .terminated = pirn__handle_terminated, .before_poll = pirn__handle_before_poll,                \
+    .after_poll = pirn__handle_after_poll, .join_fd_vt = &pirn__join_fd_vt,                        \
+    .join_fd_free = pirn__join_fd_free, .join_fd_forward = pirn__join_fd_forward,                  \
+    .join_fd_signal = pirn__join_fd_signal
+
+/* Policies and hooks. */
 void pirn__report_fault(struct pirn_handle *h, const struct task_facts *f, int code,
                         const char *text);
 void pirn__report_forgotten(struct pirn_handle *h, const struct task_facts *f);
@@ -61,9 +154,13 @@ enum report_hook {
 void pirn__report_task(struct pirn_handle *h, enum report_hook which, const struct task_facts *f);
 
 enum report_thread_hook {
+    REPORT_START,
+    REPORT_STOP,
     REPORT_PARK,
     REPORT_UNPARK
 };
 void pirn__report_thread(struct pirn_handle *h, enum report_thread_hook which, uint32_t worker);
+/* A poll is stuck; @since: as the hook has it. */
+void pirn__report_stuck(struct pirn_handle *h, const struct task_facts *f, pirn_time since);
 
 #endif

@@ -1,87 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* Walking the live tasks: the linked ones along the owned list; those in queues only, which the
- * driver links when asked; and one in its first poll, from the slot where its poller says so. */
+/* Walking the live tasks: the linked ones along the owned lists; those in queues only, which the
+ * workers link when asked; and those in their first poll, from the slots where their pollers say
+ * so. */
 #include "runtime/scheduler/walk.h"
 
 #include <errno.h>
 
-#include "runtime/os/clock.h"
-#include "runtime/os/futex.h"
 #include "runtime/scheduler/local_set.h"
+#include "task/fault.h"
 #include "task/rcu.h"
 
 enum {
-    LINK_PATIENCE_MS = 100
+    POLLERS_SPARE = 8, /* room for pollers that appear while they are counted */
+};
+
+struct running {
+    struct task_facts facts;
+    bool seen; /* in a list as well */
 };
 
 struct walker {
-    struct current_thread *ct;
+    struct pirn_handle *h;
     int (*see)(void *user, const struct task_facts *f);
     void *user;
     struct owned_walk walk;
     struct pirn_local_set *set; /* whose list is walked, with a reference; NULL: the runtime's */
     struct task_facts *rows;
-    struct task_facts running; /* id 0: none */
-    bool running_seen;
+    struct running *running;
+    size_t running_count, running_max;
     int result;
 };
 
-static bool linked_since(struct current_thread *ct, uint32_t asked)
+bool pirn__walk_running(struct poller *p, struct task_facts *f)
 {
-    /* mo: acquire pairs with [asked] in serve_walkers. */
-    uint32_t done = atomic_load_explicit(&ct->link_done, memory_order_acquire);
-
-    return (int32_t)(done - asked) >= 0;
-}
-
-/* Has what is in queues only linked, by this thread if nobody drives. */
-static bool link_queued(struct current_thread *ct)
-{
-    pirn_time patience = pirn__clock_now() + LINK_PATIENCE_MS * PIRN_MS;
-    struct core *core;
-    /* mo: seq_cst pairs with [park]: then a look at the driver. Release pairs with [asked]. */
-    uint32_t asked = atomic_fetch_add_explicit(&ct->link_asked, 1, memory_order_seq_cst) + 1;
-
-    if (ct_is_here(ct)) {
-        pirn__ct_serve_walkers(&ct->core);
-        return true;
-    }
-    pirn__driver_unpark(&ct->driver);
-    while (!linked_since(ct, asked)) {
-        uint32_t done;
-
-        if (pirn__ct_has_stopped(ct))
-            return true;
-        core = pirn__ct_take_core(ct);
-        if (core != NULL) {
-            pirn__ct_serve_walkers(core);
-            pirn__ct_put_core(core);
-            break;
-        }
-        /* mo: relaxed. The next look acquires. */
-        done = atomic_load_explicit(&ct->link_done, memory_order_relaxed);
-        if ((int32_t)(done - asked) < 0 && !pirn__futex_wait(&ct->link_done, done, patience))
-            return linked_since(ct, asked); /* one long poll */
-    }
-    return true;
-}
-
-static void look_at_running(struct walker *w)
-{
-    struct poller *p = &w->ct->core.poller;
     uint64_t id, again;
 
+    *f = (struct task_facts){
+        .state = STATE_RUNNING,
+        .polls = 1,
+        /* mo: relaxed, for people. */
+        .worker = atomic_load_explicit(&p->worker, memory_order_relaxed),
+    };
     do {
         /* mo: acquire pairs with [slot] in publish_running: the name is not older than the id. */
         id = atomic_load_explicit(&p->running_id, memory_order_acquire);
         /* mo: acquire pairs with [slot] there: if it is newer, the second look at the id differs. */
-        w->running.desc = atomic_load_explicit(&p->running_desc, memory_order_acquire);
+        f->desc = atomic_load_explicit(&p->running_desc, memory_order_acquire);
         /* mo: relaxed. Ordered by the load before. */
         again = atomic_load_explicit(&p->running_id, memory_order_relaxed);
     } while (id != again);
-    w->running.id = id;
-    w->running.state = STATE_RUNNING;
-    w->running.polls = 1;
+    f->id = id;
+    return id != 0;
+}
+
+/* Before the lists are walked: what runs now and never waited is in none of them. */
+static void note_running(struct walker *w)
+{
+    struct poller *p = NULL;
+
+    while (w->running_count < w->running_max && (p = w->h->flavor->next_poller(w->h, p)) != NULL) {
+        struct running *r = &w->running[w->running_count];
+
+        r->seen = false;
+        w->running_count += pirn__walk_running(p, &r->facts);
+    }
+}
+
+static void mark_seen(struct walker *w, uint64_t id)
+{
+    for (size_t i = 0; i < w->running_count; i++)
+        w->running[i].seen |= w->running[i].facts.id == id;
 }
 
 /* Along one list. */
@@ -95,7 +83,7 @@ static void see_list(struct walker *w)
         n = pirn__owned_walk(&w->walk, w->rows, WALK_CHUNK);
         pirn__rcu_leave_thread(registered);
         for (size_t i = 0; i < n && w->result == 0; i++) {
-            w->running_seen |= w->rows[i].id == w->running.id;
+            mark_seen(w, w->rows[i].id);
             w->result = w->see(w->user, &w->rows[i]);
         }
     } while (n != 0 && w->result == 0);
@@ -107,37 +95,54 @@ static void see_rows(void *arg)
     struct walker *w = arg;
     uint64_t below = UINT64_MAX;
 
-    w->walk = (struct owned_walk){.list = &w->ct->owned, .reuse = pirn__ct_reuse, .user = w->ct};
-    see_list(w);
-    while (w->result == 0 && (w->set = pirn__local_next(w->ct, &below)) != NULL) {
+    for (uint32_t i = 0; i < w->h->shards && w->result == 0; i++) {
+        w->walk = (struct owned_walk){
+            .list = &w->h->owned[i], .reuse = pirn__spawner_reuse, .user = w->h};
+        see_list(w);
+    }
+    while (w->result == 0 && (w->set = pirn__local_next(w->h, &below)) != NULL) {
         w->walk = (struct owned_walk){
             .list = pirn__local_list(w->set), .reuse = pirn__local_reuse, .user = w->set};
         see_list(w);
         pirn__local_unref(w->set);
         w->set = NULL;
     }
-    if (w->result == 0 && w->running.id != 0 && !w->running_seen)
-        w->result = w->see(w->user, &w->running);
+    for (size_t i = 0; i < w->running_count && w->result == 0; i++)
+        if (!w->running[i].seen)
+            w->result = w->see(w->user, &w->running[i].facts);
 }
 
-int pirn__walk(struct current_thread *ct, int (*see)(void *user, const struct task_facts *f),
+static size_t count_pollers(struct pirn_handle *h)
+{
+    struct poller *p = NULL;
+    size_t n = 0;
+
+    while ((p = h->flavor->next_poller(h, p)) != NULL)
+        n++;
+    return n;
+}
+
+int pirn__walk(struct pirn_handle *h, int (*see)(void *user, const struct task_facts *f),
                void *user, bool *complete)
 {
-    const pirn_alloc *a = &ct->base.sched.alloc;
-    size_t bytes = WALK_CHUNK * sizeof(struct task_facts);
+    const pirn_alloc *a = &h->sched.alloc;
+    size_t rows = WALK_CHUNK * sizeof(struct task_facts), bytes;
     struct walker w = {
-        .ct = ct,
+        .h = h,
         .see = see,
         .user = user,
+        .running_max = count_pollers(h) + POLLERS_SPARE,
     };
     bool whole;
 
-    w.rows = a->alloc(a->user, bytes, _Alignof(struct task_facts));
+    bytes = rows + w.running_max * sizeof(struct running);
+    w.rows = a->alloc(a->user, bytes, _Alignof(max_align_t));
     if (w.rows == NULL)
         return -ENOMEM;
-    pirn_handle_ref(&ct->base);
-    *complete = link_queued(ct);
-    look_at_running(&w);
+    w.running = (struct running *)(void *)((char *)w.rows + rows);
+    pirn_handle_ref(h);
+    *complete = h->flavor->link_queued(h);
+    note_running(&w);
     whole = pirn__contain(see_rows, &w);
     if (!whole) { /* in the middle of a list */
         pirn__owned_walk_end(&w.walk);
@@ -145,7 +150,7 @@ int pirn__walk(struct current_thread *ct, int (*see)(void *user, const struct ta
             pirn__local_unref(w.set);
     }
     a->free(a->user, w.rows, bytes);
-    pirn_handle_unref(&ct->base);
+    pirn_handle_unref(h);
     if (!whole)
         pirn__fault_raise(); /* the callback's fault is its caller's */
     return w.result;

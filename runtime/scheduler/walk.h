@@ -3,11 +3,15 @@
 #ifndef PIRN_RUNTIME_SCHEDULER_WALK_H
 #define PIRN_RUNTIME_SCHEDULER_WALK_H
 
-#include "runtime/scheduler/current_thread.h"
+#include "runtime/scheduler/rt_handle.h"
 
-/* Calls see(user, facts) for every live task, holding nothing. Tasks that sit in queues only are linked first, by whoever
- * drives; *@complete: that happened in time. Return: 0, what @see returned, -ENOMEM. */
-int pirn__walk(struct current_thread *ct, int (*see)(void *user, const struct task_facts *f),
+/* Calls see(user, facts) for every live task, holding nothing. Tasks that sit in queues only are
+ * linked first, by whoever runs them; *@complete: that happened in time. Return: 0, what @see
+ * returned, -ENOMEM. */
+int pirn__walk(struct pirn_handle *h, int (*see)(void *user, const struct task_facts *f),
                void *user, bool *complete);
+
+/* What @p runs now: id, name, worker. False: nothing. */
+bool pirn__walk_running(struct poller *p, struct task_facts *f);
 
 #endif

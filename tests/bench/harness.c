@@ -3,20 +3,40 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
-static double now_ns(void)
+enum {
+    UNAVAILABLE = 77, /* the exit status that means: not here, and nothing is wrong */
+    NS_PER_S = 1000000000
+};
+
+uint64_t bench_now(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+void bench_sleep_until(uint64_t ns)
+{
+    struct timespec t = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+    static _Thread_local int exact;
+
+    if (!exact) {
+        exact = !prctl(PR_SET_TIMERSLACK, 1); /* the kernel may be 50 us late otherwise */
+    }
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {
+    }
 }
 
 void bench_fail(const char *what, const char *why)
@@ -32,6 +52,62 @@ void bench_expect(const char *what, uint64_t got, uint64_t expected)
                 expected);
         exit(1);
     }
+}
+
+void bench_unavailable(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", what, why);
+    exit(UNAVAILABLE);
+}
+
+unsigned bench_workers(void)
+{
+    const char *set = getenv("BENCH_WORKERS");
+    unsigned long n = set ? strtoul(set, NULL, 10) : 2;
+
+    if (n < 1 || n > 1024) {
+        bench_fail("BENCH_WORKERS", "is not 1 to 1024");
+    }
+    return (unsigned)n;
+}
+
+static uint64_t switches_of(const char *tid)
+{
+    char path[64], line[256];
+    uint64_t sum = 0, n;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/self/task/%.16s/status", tid);
+    f = fopen(path, "r");
+    if (!f) {
+        return 0; /* it has ended */
+    }
+    while (fgets(line, sizeof line, f)) {
+        if (sscanf(line, "voluntary_ctxt_switches: %" SCNu64, &n) == 1 ||
+            sscanf(line, "nonvoluntary_ctxt_switches: %" SCNu64, &n) == 1) {
+            sum += n;
+        }
+    }
+    fclose(f);
+    return sum;
+}
+
+uint64_t bench_switches_of_others(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    uint64_t sum = 0;
+    struct dirent *e;
+
+    if (!tasks) {
+        bench_fail("/proc/self/task", "cannot be read");
+    }
+    while ((e = readdir(tasks))) {
+        if (e->d_name[0] != '.' && atoi(e->d_name) != gettid()) {
+            sum += switches_of(e->d_name);
+        }
+    }
+    closedir(tasks);
+    return sum;
 }
 
 uint64_t bench_rss(void)
@@ -79,14 +155,14 @@ static int by_value(const void *a, const void *b)
 /* Runs for @seconds, once at least. */
 static void run_for(const struct bench_row *row, double seconds, struct samples *s)
 {
-    double begin = now_ns(), before = begin, after;
+    uint64_t begin = bench_now(), before = begin, after;
 
     do {
         row->run();
-        after = now_ns();
-        sample_add(s, after - before);
+        after = bench_now();
+        sample_add(s, (double)(after - before));
         before = after;
-    } while (after - begin < seconds * 1e9);
+    } while ((double)(after - begin) < seconds * NS_PER_S);
 }
 
 static void print_time(const struct bench_row *row, struct samples *s)
@@ -107,6 +183,33 @@ static void time_row(const struct bench_row *row, double seconds)
     print_time(row, &timed);
     free(warm_up.ns);
     free(timed.ns);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+static void latency_row(const struct bench_row *row, double seconds)
+{
+    struct bench_latencies l = row->latencies(seconds);
+
+    if (!l.count) {
+        bench_fail(row->name, "nothing was woken");
+    }
+    qsort(l.ns, l.count, sizeof *l.ns, by_number);
+    printf("{\"row\": \"%s\", \"p50\": %" PRIu64 ", \"p99\": %" PRIu64 ", \"p999\": %" PRIu64
+           ", \"count\": %zu}\n",
+           row->name, l.ns[l.count / 2], l.ns[l.count * 99 / 100], l.ns[l.count * 999 / 1000],
+           l.count);
+    free(l.ns);
+}
+
+static void idle_row(const struct bench_row *row, double seconds)
+{
+    printf("{\"row\": \"%s\", \"switches\": %" PRIu64 "}\n", row->name, row->switches(seconds));
 }
 
 /* For tools that count instead of timing: no warm-up, no clock between the runs. */
@@ -164,6 +267,10 @@ int bench_main(int argc, char **argv, const struct bench_row *const *groups)
 
         printf("{\"row\": \"%s\", \"bytes\": %.3f, \"rss\": %.3f, \"tasks\": %" PRIu64 "}\n",
                row->name, b.held, b.rss, row->ops);
+    } else if (row->latencies) {
+        latency_row(row, strtod(argv[2], NULL));
+    } else if (row->switches) {
+        idle_row(row, strtod(argv[2], NULL));
     } else if (argc == 4) {
         count_row(row, strtoull(argv[3], NULL, 10));
     } else {

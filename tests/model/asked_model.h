@@ -6,7 +6,6 @@
 #define MODEL_LINKS
 #include "tests/model/core_model.h"
 
-#include "runtime/scheduler/walk.c"
 #include "task/owned.c"
 
 static int linked; /* plain: being served alone publishes it */
@@ -32,7 +31,7 @@ static void setup(void)
 /* Thread 0 of both. */
 static void ask(void)
 {
-    assert(link_queued(&rt));
+    assert(pirn__ct_link_queued(&rt.base));
     assert(linked == 1);
 }
 

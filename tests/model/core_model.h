@@ -8,10 +8,9 @@
 #include "runtime/scheduler/current_thread.h"
 #include "runtime/scheduler/root.h"
 
-/* No cell of the shared cache is freed here, and there is no root. */
-#define pirn__cache_give_batch(cache, batch) (assert(!"part of the model"), NULL)
-#define pirn__root_is_woken(root)            (assert(!"part of the model"), (root) != NULL)
-#define pirn__cache_free_slabs(alloc, slabs) ((void)(slabs))
+/* No cell of another cache is freed here, and there is no root. */
+#define pirn__spawner_give_back(spawner) ((void)(spawner))
+#define pirn__root_is_woken(root)        (assert(!"part of the model"), (root) != NULL)
 #if !defined(MODEL_LINKS) /* by a scenario that has queued tasks, and task/owned.c */
 #    define pirn__owned_link(list, cell) (assert(!"part of the model"), (cell) != NULL)
 #endif
@@ -35,14 +34,13 @@ static void core_setup(void)
     atomic_store_explicit(&rt.fd_used, false, memory_order_relaxed);
     atomic_store_explicit(&rt.slot, &rt.core, memory_order_relaxed);
     atomic_store_explicit(&rt.stop, CT_RUNNING, memory_order_relaxed);
-    atomic_store_explicit(&rt.link_asked, 0, memory_order_relaxed);
+    atomic_store_explicit(&rt.base.link_asked, 0, memory_order_relaxed);
     atomic_store_explicit(&rt.link_done, 0, memory_order_relaxed);
     pirn__inject_init(&rt.inject);
     pirn__waiters_init(&rt.waiters);
     rt.core.ct = &rt;
     rt.core.root = NULL;
     rt.core.turns = 0;
-    rt.core.foreign.first = NULL;
     task_list_init(&rt.core.local);
     task_list_init(&rt.core.pulled);
     task_list_init(&rt.core.deferred);

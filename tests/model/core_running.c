@@ -22,7 +22,7 @@ static void setup(void)
 
 static void run(unsigned thread)
 {
-    struct walker w;
+    struct task_facts f;
 
     if (thread == 0) {
         publish_running(&rt.core.poller, &cells[0]);
@@ -30,9 +30,8 @@ static void run(unsigned thread)
         poller_idle(&rt.core.poller);
         return;
     }
-    w.ct = &rt;
-    look_at_running(&w);
-    assert(w.running.id == 0 || w.running.desc == &descs[w.running.id - 1]);
+    if (pirn__walk_running(&rt.core.poller, &f))
+        assert(f.desc == &descs[f.id - 1]);
 }
 
 static void check(void)

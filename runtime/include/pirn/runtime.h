@@ -20,7 +20,8 @@ typedef struct pirn_handle pirn_handle;   /* spawns on it and looks at it; share
 /* ---- options ---------------------------------------------------------------------------- */
 
 enum pirn_flavor {
-    PIRN_MULTI_THREAD = 0,  /* not in this version: pirn_runtime_new() returns -ENOTSUP */
+    PIRN_MULTI_THREAD = 0,  /* tasks run on worker threads of the runtime's own, which steal from
+                               each other */
     PIRN_CURRENT_THREAD = 1 /* tasks run on the thread that is inside pirn_block_on() or _turn() */
 };
 
@@ -33,10 +34,18 @@ enum pirn_unhandled_fault {
 
 /* pirn_runtime_opts.flags */
 enum {
-    PIRN_RT_LOCAL = 1u << 0 /* current-thread only: belongs to the thread that makes it. block_on,
+    PIRN_RT_LOCAL = 1u << 0, /* current-thread only: belongs to the thread that makes it. block_on,
                                turn and shutdown elsewhere: -EPERM; free elsewhere: message, abort.
                                pirn_spawn_local() works. (tokio: LocalRuntime) */
+    PIRN_RT_NO_LIFO = 1u << 1, /* multi-thread: a woken task goes behind the others of its worker,
+                                  instead of next. (tokio: disable_lifo_slot) */
+    PIRN_RT_POLL_HISTOGRAM = 1u << 2,   /* poll times are kept: pirn_runtime_histogram(). Costs a */
+    PIRN_RT_LATENCY_HISTOGRAM = 1u << 3 /* reading of the clock per poll; and times from wake to
+                                           poll: one more per wake */
 };
+
+/* Where a worker's index is told: the thread is none. */
+#define PIRN_NO_WORKER UINT32_MAX
 
 /* What hooks and walkers are told of a task. Pointers are valid during the call. */
 typedef struct pirn_task_info {
@@ -50,7 +59,8 @@ typedef struct pirn_task_info {
     uint32_t polls;         /* saturates at 2^28 - 1 */
     pirn_time spawned_at;   /* both by the tick's clock, to about a millisecond; */
     pirn_time last_poll_at; /* 0 before the first poll */
-    uint32_t worker;        /* 0 on the current-thread flavour */
+    uint32_t worker;        /* that polled it last, or polls it; 0 on the current-thread flavour;
+                               PIRN_NO_WORKER on the blocking pool */
 } pirn_task_info;
 
 /**
@@ -58,12 +68,16 @@ typedef struct pirn_task_info {
  *
  * Called on the thread where it happens, holding nothing; they may spawn and wake, not block. A
  * fault inside a hook is contained and counted. park and unpark are called by the thread that
- * drives a runtime, around its sleep; start and stop by threads that pirn makes: none here.
+ * drives a runtime, or by a worker, around its sleep; start and stop by threads that pirn makes:
+ * workers with their index, those of the blocking pool with PIRN_NO_WORKER.
  *
  * on_task_spawn: the task is not running yet. on_task_terminate: joiners may see it finished
  * already. on_fault: a task faulted, under every policy. on_forgotten_wake: a task waits and
  * nothing is left that could wake it, besides an abort through its join handle; at most one call a
- * second (metrics count all). on_stuck_poll: -ENOTSUP if set: this version has no watchdog. (tokio: Builder::on_*, all stable here)
+ * second (metrics count all). on_stuck_poll: a poll has run for longer than
+ * pirn_runtime_opts.stuck_poll_ns; once per poll, on the watchdog's thread. Only id, name, state and
+ * worker of @info are filled in, for the task runs; @since is when the watchdog first saw the poll.
+ * (tokio: Builder::on_*, all stable here)
  */
 typedef struct pirn_hooks {
     size_t size;
@@ -85,12 +99,19 @@ typedef struct pirn_hooks {
  * struct pirn_runtime_opts - every option of a runtime; zero is the default
  * @size:                  sizeof(pirn_runtime_opts)
  * @flavor:                enum pirn_flavor
- * @worker_threads:        current-thread: 0 or 1
- * @max_blocking_threads, @thread_keep_alive_ns, @thread_stack_bytes, @thread_name: for threads that
- *                         pirn makes. This version makes none: set, they are -ENOTSUP
+ * @worker_threads:        up to 65,535; 0: as many as the environment's PIRN_WORKER_THREADS says,
+ *                         or else as CPUs may be used (affinity mask and cgroup quota). On the
+ *                         current-thread flavour 0 or 1
+ * @max_blocking_threads:  threads of the blocking pool, beside the workers; 512
+ * @thread_keep_alive_ns:  how long an idle one of those stays, ns; 10 s; PIRN_NEVER
+ * @thread_stack_bytes:    of threads that pirn makes; 0: the system's default
  * @name:                  of the runtime, shown in dumps; not blank, up to 255 bytes. Copied
+ * @thread_name:           of threads that pirn makes, as the kernel shows it: up to 15 bytes count;
+ *                         not blank. "pirn-worker" and "pirn-blocking" if NULL. Copied
  * @event_interval:        polls between two looks at the I/O driver; 61
- * @global_queue_interval: every so many polls, remote spawns and wakes go first; 31
+ * @global_queue_interval: every so many polls, remote spawns and wakes go first; 31 on the
+ *                         current-thread flavour; tuned by the time polls take, 2 to 127, on the
+ *                         other
  * @coop_budget:           units per poll; 128; PIRN_UNLIMITED
  * @io_events_per_tick:    -ENOTSUP if set: this version has no I/O
  * @flags:                 PIRN_RT_*
@@ -98,6 +119,12 @@ typedef struct pirn_hooks {
  * @seed:                  of pirn_random(); 0: from the kernel
  * @alloc:                 NULL: malloc and free. Copied
  * @hooks:                 NULL: none. Copied
+ * @stuck_poll_ns:         a watchdog thread looks for polls that take longer than this, ns: tells
+ *                         hooks->on_stuck_poll, and sees to it that what waits behind such a poll
+ *                         goes on elsewhere. 0: 100 ms if that hook is set, else no watchdog.
+ *                         PIRN_NEVER: none
+ * @max_blocking_queue:    how many blocking tasks may wait for a thread before a spawn with
+ *                         PIRN_TASK_TRY returns -EAGAIN; 0 and PIRN_UNLIMITED: any number
  */
 typedef struct pirn_runtime_opts {
     size_t size;
@@ -117,6 +144,8 @@ typedef struct pirn_runtime_opts {
     uint64_t seed;
     const pirn_alloc *alloc;
     const pirn_hooks *hooks;
+    int64_t stuck_poll_ns;
+    uint32_t max_blocking_queue;
 } pirn_runtime_opts;
 
 #ifdef __cplusplus
@@ -138,10 +167,11 @@ static inline pirn_runtime_opts pirn_runtime_opts_init(void)
 
 /**
  * pirn_runtime_new() - make a runtime
- * @o: borrowed for the call. NULL means all defaults, which this version refuses: set @flavor
+ * @o: borrowed for the call. NULL means all defaults: the multi-thread flavour
  *
  * Threads: any. Return: 0 and *@out; -EINVAL or -E2BIG (pirn_last_error_text() names the field);
- * -ENOTSUP (likewise); -ENOMEM, -EMFILE, -ENFILE. (tokio: Builder::build)
+ * -ENOTSUP (likewise); -ENOMEM, -EMFILE, -ENFILE; -EAGAIN: a thread could not be made, and those
+ * that were are gone again. (tokio: Builder::build)
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_new(const pirn_runtime_opts *o, pirn_runtime **out);
 
@@ -149,7 +179,8 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_new(const pirn_runtime_opts *o, pirn_run
  * pirn_runtime_shutdown() - cancel every task and stop
  * @deadline: PIRN_NEVER for none
  *
- * Waits for the poll that is running elsewhere, if any. Callers of pirn_block_on() drop their
+ * Waits for polls that are running elsewhere, then for blocking tasks that run; queued ones are
+ * cancelled, unless PIRN_TASK_MANDATORY: those are run. Callers of pirn_block_on() drop their
  * frames on their own threads and return PIRN_ESHUTDOWN. Afterwards the runtime only answers:
  * spawns give a join that resolves cancelled. Tasks of a local set end with their set.
  *
@@ -246,6 +277,38 @@ PIRN_API PIRN_MUST_USE int pirn_spawn_local(const pirn_task_desc *d, const void 
                                             pirn_join **out);
 
 /**
+ * pirn_spawn_blocking() - start a task that may block: pirn_spawn() as if PIRN_TASK_BLOCKING were set
+ *
+ * It runs on a thread of the pool: an idle one, a new one while there are fewer than
+ * max_blocking_threads, or else the first to become free, in order. On that thread the runtime is
+ * current, and waiting (pirn_join_wait() and the like) is allowed. pirn_join_abort() takes it back
+ * while it waits for a thread: the frame is dropped at once.
+ *
+ * On a runtime that has shut down: 0, the frame is dropped before this returns, the join resolves
+ * CANCELLED. Return: as pirn_spawn(); -EAGAIN: no thread could be made and there is none, or
+ * PIRN_TASK_TRY and the queue is full. (tokio: spawn_blocking)
+ */
+PIRN_API PIRN_MUST_USE int pirn_spawn_blocking(pirn_handle *h, const pirn_task_desc *d,
+                                               const void *frame, pirn_join **out);
+
+/**
+ * pirn_block_in_place() - call @fn, which may block, on this thread
+ *
+ * On a worker, the other tasks go on: another thread takes over as that worker. If there is none to
+ * be had, @fn runs all the same and the others wait (metrics: block_in_place_kept). Inside
+ * pirn_block_on() of a multi-thread runtime, on a blocking thread, and outside of any runtime, @fn is
+ * simply called. In @fn waiting is allowed, pirn_block_on() included. The task goes on to be polled
+ * by this thread until its poll returns.
+ *
+ * Return: what @fn returned. -EINVAL for NULL; -EDEADLK, and @fn is not called: on a current-thread
+ * runtime, in a local set, in a drop or a hook. (tokio: block_in_place)
+ */
+PIRN_API int pirn_block_in_place(int (*fn)(void *arg), void *arg);
+
+/** pirn_worker_index() - of the worker this thread is: 0 up to the metrics' workers - 1; else -1 */
+PIRN_API int pirn_worker_index(void);
+
+/**
  * pirn_spawn_fn() - run a plain function as a task
  * @flags:    PIRN_TASK_*
  * @fn:       called once; returns 0 or a negative code, the task's
@@ -263,7 +326,8 @@ PIRN_API PIRN_MUST_USE int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*f
  * @out:   the root's output; NULL drops it
  *
  * One caller at a time drives a current-thread runtime; others wait for their root or for their
- * turn. Tasks that are still alive afterwards stay, and go on at the next call.
+ * turn. Tasks that are still alive afterwards stay, and go on at the next call. On the multi-thread
+ * flavour the root alone runs here; the workers run everything else, whoever blocks.
  *
  * Threads: any that does not run tasks. Return: 0; PIRN_ESHUTDOWN (the frame was dropped); and
  * with the frame untouched: -EDEADLK inside a runtime, -EINVAL, -E2BIG, -ENOMEM, PIRN_ENORUNTIME,
@@ -308,7 +372,7 @@ PIRN_API void pirn_local_set_free(pirn_local_set *s);
  * pirn_runtime_fd() - readable, level-triggered, when a turn has something to do
  *
  * For the poll set of another loop; the runtime owns it: never read or close it. Threads: any.
- * Return: the descriptor; -EINVAL for NULL.
+ * Return: the descriptor; -EINVAL for NULL and on the multi-thread flavour.
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_fd(pirn_runtime *rt);
 
@@ -319,7 +383,7 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_fd(pirn_runtime *rt);
  *                 for; NULL: the fd becomes readable for timers too
  *
  * Return: 1 if work is left (the fd is readable), else 0; -EDEADLK on a thread that runs tasks;
- * -EBUSY while another thread drives; -EINVAL for NULL; -EPERM (PIRN_RT_LOCAL);
+ * -EBUSY while another thread drives; -EINVAL for NULL and on the multi-thread flavour; -EPERM (PIRN_RT_LOCAL);
  * PIRN_ESHUTDOWN.
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_turn(pirn_runtime *rt, pirn_time until,
@@ -331,22 +395,27 @@ PIRN_API PIRN_MUST_USE int pirn_runtime_turn(pirn_runtime *rt, pirn_time until,
  * local sets count. */
 typedef struct pirn_metrics {
     size_t size;      /* in: sizeof(pirn_metrics) of the caller; out: bytes filled */
-    uint32_t workers; /* * threads that run tasks: 1 */
+    uint32_t workers; /* * threads that run tasks; 1 on the current-thread flavour */
     uint32_t reserved;
     uint64_t tasks_alive; /* * spawned and not finished, uncommitted ones included */
     uint64_t tasks_spawned;
-    uint64_t remote_schedules; /* spawns and wakes from outside the driving thread */
+    uint64_t remote_schedules; /* spawns and wakes from other threads than those that run tasks */
     uint64_t polls;
-    uint64_t parks;              /* times the driving thread went to sleep */
-    uint64_t budget_yields;      /* polls that used their budget up */
-    uint64_t faults;             /* tasks that faulted */
-    uint64_t contained_faults;   /* faults in drops, hooks and other callbacks */
-    uint64_t forgotten_wakes;    /* tasks found that nothing can wake */
-    uint64_t local_queue_depth;  /* * */
-    uint64_t inject_queue_depth; /* * remote spawns and wakes taken in and not run yet, and 1 for
+    uint64_t parks;                 /* times a worker, or the driving thread, went to sleep */
+    uint64_t budget_yields;         /* polls that used their budget up */
+    uint64_t faults;                /* tasks that faulted */
+    uint64_t contained_faults;      /* faults in drops, hooks and other callbacks */
+    uint64_t forgotten_wakes;       /* tasks found that nothing can wake */
+    uint64_t local_queue_depth;     /* * */
+    uint64_t inject_queue_depth;    /* * remote spawns and wakes taken in and not run yet, and 1 for
                                    * any not taken in: those cannot be counted */
-    uint64_t cell_bytes;         /* * memory held for task cells, in use or cached */
-    uint64_t retired_cells;      /* * freed cells that wait for a walker to move on */
+    uint64_t cell_bytes;            /* * memory held for task cells, in use or cached */
+    uint64_t retired_cells;         /* * freed cells that wait for a walker to move on */
+    uint32_t blocking_threads;      /* * of the blocking pool, workers not among them */
+    uint32_t idle_blocking_threads; /* * and of those, waiting for something to do */
+    uint64_t blocking_queue_depth;  /* * blocking tasks that wait for a thread */
+    uint64_t block_in_place_kept;   /* calls that found no thread to take over as worker */
+    uint64_t stuck_polls;           /* that the watchdog found */
 } pirn_metrics;
 
 /**
@@ -356,15 +425,72 @@ typedef struct pirn_metrics {
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m);
 
+/* Of one worker, since the start; figures marked * are as of now. Kept plainly by the worker, and so
+ * a moment behind. (tokio: RuntimeMetrics::worker_*) */
+typedef struct pirn_worker_metrics {
+    size_t size;        /* as in pirn_metrics */
+    uint64_t thread_id; /* * the kernel's, of the thread that is this worker; 0: none yet */
+    uint64_t busy_ns;   /* time not parked */
+    uint64_t parks, parks_unparks; /* the second is odd while it sleeps */
+    uint64_t noops;                /* woke, found nothing to do and slept again */
+    uint64_t polls;
+    uint64_t mean_poll_ns;          /* * weighted towards the last ones */
+    uint64_t local_schedules;       /* tasks it put into its own queue */
+    uint64_t overflows;             /* times that queue was full */
+    uint64_t steals;                /* tasks taken from other workers */
+    uint64_t steal_operations;      /* times it took some */
+    uint64_t queue_depth;           /* * of its own queue */
+    uint32_t global_queue_interval; /* * in use */
+    uint32_t reserved;
+} pirn_worker_metrics;
+
+/**
+ * pirn_runtime_worker_metrics() - fill @m
+ * @worker: 0 up to pirn_metrics.workers - 1
+ *
+ * Threads: any. Return: 0; -EINVAL, also for a worker there is not; PIRN_ENORUNTIME.
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_worker_metrics(pirn_handle *h, uint32_t worker,
+                                                       pirn_worker_metrics *m);
+
+enum pirn_histogram_kind {
+    PIRN_HISTOGRAM_POLL_TIME = 0, /* ns in poll; needs PIRN_RT_POLL_HISTOGRAM */
+    PIRN_HISTOGRAM_SCHEDULE_LATENCY =
+        1 /* ns from wake or spawn to poll; PIRN_RT_LATENCY_HISTOGRAM */
+};
+
+/* Four buckets to a power of two, from 32 ns on: each is at most a quarter wider than its begin. */
+enum {
+    PIRN_HISTOGRAM_BUCKETS = 128
+};
+typedef struct pirn_histogram {
+    size_t size;    /* as in pirn_metrics */
+    uint64_t count; /* of all buckets */
+    uint64_t buckets[PIRN_HISTOGRAM_BUCKETS];
+} pirn_histogram;
+
+/**
+ * pirn_runtime_histogram() - fill @out
+ * @worker: one worker's; PIRN_NO_WORKER: the sum of all
+ *
+ * Threads: any. Return: 0; -ENODATA: the runtime was made without it; -EINVAL; PIRN_ENORUNTIME.
+ * (tokio: RuntimeMetrics::poll_time_histogram_*, schedule_latency_histogram_*)
+ */
+PIRN_API PIRN_MUST_USE int pirn_runtime_histogram(pirn_handle *h, enum pirn_histogram_kind kind,
+                                                  uint32_t worker, pirn_histogram *out);
+
+/** pirn_histogram_begin() - ns from which on @bucket counts; of bucket + 1: its end; of the last: INT64_MAX */
+PIRN_API int64_t pirn_histogram_begin(uint32_t bucket);
+
 /**
  * pirn_runtime_each_task() - call @see for every live task, while everything keeps running
  * @see: returns 0 to go on; anything else ends the walk. Called holding nothing: it may spawn,
  *       wake, take as long as it likes
  *
- * Sees every task that lives throughout the call, none twice; those of
- * local sets too. Tasks not polled yet are listed by
- * the thread that drives, at its next tick; if that does not come within 100 ms (one long poll),
- * they are left out: pirn_runtime_dump() says how many. Threads: any, not in a read section of
+ * Sees every task that lives throughout the call, none twice; those of local sets and of the
+ * blocking pool too. Tasks not polled yet are listed by the workers, or the thread that drives, at
+ * their next tick; if that does not come within 100 ms (one long poll), they are left out:
+ * pirn_runtime_dump() says how many. Threads: any, not in a read section of
  * liburcu's memb flavour.
  *
  * Return: 0; what @see returned; -EINVAL; -ENOMEM; PIRN_ENORUNTIME.
@@ -375,8 +501,8 @@ pirn_runtime_each_task(pirn_handle *h, int (*see)(void *user, const pirn_task_in
 /**
  * pirn_runtime_dump() - write every live task to @fd, a line each, as text
  *
- * First line: the runtime. Then its tasks, newest first, those of local sets, and a task in its
- * first poll; last, counts. Blocks as @fd does. Threads: any. Return: 0; -EINVAL; -ENOMEM; PIRN_ENORUNTIME; write's error.
+ * First line: the runtime. Then its tasks, newest first along each worker's list, those of the
+ * blocking pool and of local sets, and tasks in their first poll; last, counts. Blocks as @fd does. Threads: any. Return: 0; -EINVAL; -ENOMEM; PIRN_ENORUNTIME; write's error.
  * (tokio: Handle::dump)
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_dump(pirn_handle *h, int fd);

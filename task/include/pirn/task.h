@@ -194,6 +194,14 @@ PIRN_API void pirn_waker_cell_fini(pirn_waker_cell *c);
 
 /* pirn_task_desc.flags */
 enum {
+    PIRN_TASK_BLOCKING = 1u << 0, /* poll may block: it runs once, on a thread of the blocking pool,
+                                      without a budget; PIRN_PENDING from it is a fault. Aborted
+                                      while queued it is dropped at once, once it runs not at all:
+                                      pirn_cx_cancelled() tells it (tokio: spawn_blocking) */
+    PIRN_TASK_TRY = 1u << 1,      /* with _BLOCKING: the spawn returns -EAGAIN instead of waiting
+                                      behind max_blocking_queue others */
+    PIRN_TASK_MANDATORY = 1u << 2, /* with _BLOCKING: once its spawn succeeded it runs, also while
+                                      the runtime shuts down */
     PIRN_TASK_UNCONSTRAINED = 1u << 3, /* no cooperative budget (tokio: unconstrained) */
     PIRN_TASK_LINE = 1u << 4 /* the frame starts with a uint32_t: the source line it waits at.
                                 It is copied after each poll, for dumps and reports */

@@ -11,13 +11,17 @@ import (
 	"time"
 )
 
-// What one row is: run is timed, measure returns bytes per task. Both check their answer.
+// What one row is: run is timed, measure returns bytes per task, latencies nanoseconds from wake to
+// run, switches the context switches of a program at rest. All check their answer.
 type row struct {
-	name    string
-	ops     int // operations in one run, or goroutines in one measurement
-	procs   int // GOMAXPROCS
-	run     func()
-	measure func() (held, rss float64)
+	name      string
+	ops       int // operations in one run, or goroutines in one measurement
+	procs     int // GOMAXPROCS
+	setup     func()
+	run       func()
+	measure   func() (held, rss float64)
+	latencies func(seconds float64) []uint64
+	switches  func(seconds float64) uint64
 }
 
 func fail(what, why string) {
@@ -57,6 +61,13 @@ func timeRow(r *row, seconds float64) {
 		r.name, samples[len(samples)/2]/ops, samples[0]/ops, len(samples))
 }
 
+func latencyRow(r *row, seconds float64) {
+	ns := r.latencies(seconds)
+	sort.Slice(ns, func(i, j int) bool { return ns[i] < ns[j] })
+	fmt.Printf("{\"row\": \"%s\", \"p50\": %d, \"p99\": %d, \"p999\": %d, \"count\": %d}\n",
+		r.name, ns[len(ns)/2], ns[len(ns)*99/100], ns[len(ns)*999/1000], len(ns))
+}
+
 // For tools that count instead of timing: no warm-up, no clock between the runs.
 func countRow(r *row, opsMin int) {
 	ops := 0
@@ -70,8 +81,16 @@ func countRow(r *row, opsMin int) {
 	fmt.Printf("{\"row\": \"%s\", \"ops\": %d}\n", r.name, ops)
 }
 
+func allRows() []row {
+	var rows []row
+	for _, group := range [][]row{ctRows, mtRows, linkingRows, memoryRows, latencyRows} {
+		rows = append(rows, group...)
+	}
+	return rows
+}
+
 func main() {
-	rows := append(append([]row{}, ctRows...), memoryRows...)
+	rows := allRows()
 	args := os.Args
 	if len(args) == 2 && args[1] == "--list" {
 		for _, r := range rows {
@@ -94,10 +113,17 @@ func main() {
 			continue
 		}
 		setProcs(r.procs)
+		if r.setup != nil {
+			r.setup()
+		}
 		if r.measure != nil {
 			held, rss := r.measure()
 			fmt.Printf("{\"row\": \"%s\", \"bytes\": %.3f, \"rss\": %.3f, \"tasks\": %d}\n",
 				r.name, held, rss, r.ops)
+		} else if r.latencies != nil {
+			latencyRow(r, number)
+		} else if r.switches != nil {
+			fmt.Printf("{\"row\": \"%s\", \"switches\": %d}\n", r.name, r.switches(number))
 		} else if len(args) == 4 {
 			countRow(r, int(number))
 		} else {

@@ -13,5 +13,8 @@ void check(const char *call, int status)
 
 int main(int argc, char **argv)
 {
-    return bench_main(argc, argv, (const struct bench_row *const[]){ct_rows, memory_rows, NULL});
+    return bench_main(argc, argv,
+                      (const struct bench_row *const[]){ct_rows, mt_rows, ping_pong_rows,
+                                                        linking_rows, blocking_rows, memory_rows,
+                                                        latency_rows, NULL});
 }

@@ -7,7 +7,12 @@
 #include "../harness.h"
 
 extern const struct bench_row ct_rows[];
+extern const struct bench_row mt_rows[];
+extern const struct bench_row ping_pong_rows[];
+extern const struct bench_row linking_rows[];
+extern const struct bench_row blocking_rows[];
 extern const struct bench_row memory_rows[];
+extern const struct bench_row latency_rows[];
 
 /* Ends the program with status 1 if a call of pirn's failed. */
 void check(const char *call, int status);

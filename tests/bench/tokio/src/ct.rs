@@ -9,9 +9,11 @@ use tokio::task::JoinHandle;
 
 use crate::{expect, Row, Work};
 
-const SPAWNS: u64 = 10_000;
-const TASKS: u64 = 200;
-const YIELDS: u64 = 1_000;
+pub const SPAWNS: u64 = 10_000;
+/// Of 0 up to SPAWNS - 1.
+pub const SPAWNS_SUM: u64 = 49995000;
+pub const TASKS: u64 = 200;
+pub const YIELDS: u64 = 1_000;
 
 pub fn runtime() -> Runtime {
     Builder::new_current_thread().build().unwrap()
@@ -33,7 +35,7 @@ fn spawn_join_many() -> Box<dyn FnMut()> {
             }
             sum
         });
-        expect("ct_spawn_join_many", sum, 49995000);
+        expect("ct_spawn_join_many", sum, SPAWNS_SUM);
     })
 }
 
@@ -49,11 +51,11 @@ fn spawn_await_one() -> Box<dyn FnMut()> {
             }
             sum
         });
-        expect("ct_spawn_await_one", sum, 49995000);
+        expect("ct_spawn_await_one", sum, SPAWNS_SUM);
     })
 }
 
-async fn yielder() -> u64 {
+pub async fn yielder() -> u64 {
     let mut yields = 0;
 
     while yields < YIELDS {
@@ -84,8 +86,8 @@ fn yield_many() -> Box<dyn FnMut()> {
 }
 
 /// Wakes itself through its waker `YIELDS` times, then returns how often it was polled.
-struct SelfWaker {
-    polls: u64,
+pub struct SelfWaker {
+    pub polls: u64,
 }
 
 impl Future for SelfWaker {
@@ -138,7 +140,7 @@ fn spawn_remote() -> Box<dyn FnMut()> {
             }
             sum
         });
-        expect("ct_spawn_remote", sum, 49995000);
+        expect("ct_spawn_remote", sum, SPAWNS_SUM);
     })
 }
 

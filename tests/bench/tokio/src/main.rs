@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 //! The same workloads as ../../pirn, on tokio. How is one row run, timed and printed?
+mod blocking;
 mod ct;
+mod latency;
+mod linking;
 mod memory;
+mod mt;
 
 use std::time::Instant;
 
@@ -11,6 +15,10 @@ pub enum Work {
     Time(fn() -> Box<dyn FnMut()>),
     /// Returns bytes per task: taken from the allocator, and growth of the resident set.
     Bytes(fn() -> (f64, f64)),
+    /// Returns, for each time something was woken, nanoseconds until it was polled.
+    Latencies(fn(f64) -> Vec<u64>),
+    /// Returns the context switches of an idle runtime's threads.
+    Switches(fn(f64) -> u64),
 }
 
 pub struct Row {
@@ -30,6 +38,11 @@ pub fn expect(what: &str, got: u64, expected: u64) {
     if got != expected {
         fail(what, &format!("wrong answer: {} instead of {}", got, expected));
     }
+}
+
+/// How many workers a multi-thread row has: the environment's BENCH_WORKERS, or 2.
+pub fn workers() -> usize {
+    std::env::var("BENCH_WORKERS").map_or(2, |set| set.parse().unwrap())
 }
 
 /// Runs for `seconds`, once at least. Returns nanoseconds per run.
@@ -64,6 +77,18 @@ fn time_row(row: &Row, run: &mut dyn FnMut(), seconds: f64) {
     );
 }
 
+fn latency_row(row: &Row, mut ns: Vec<u64>) {
+    ns.sort_unstable();
+    println!(
+        "{{\"row\": \"{}\", \"p50\": {}, \"p99\": {}, \"p999\": {}, \"count\": {}}}",
+        row.name,
+        ns[ns.len() / 2],
+        ns[ns.len() * 99 / 100],
+        ns[ns.len() * 999 / 1000],
+        ns.len()
+    );
+}
+
 /// For tools that count instead of timing: no warm-up, no clock between the runs.
 fn count_row(row: &Row, run: &mut dyn FnMut(), ops_min: u64) {
     let mut ops = 0;
@@ -84,7 +109,11 @@ fn main() {
     let mut rows = Vec::new();
 
     rows.extend(ct::rows());
+    rows.extend(mt::rows());
+    rows.extend(linking::rows());
+    rows.extend(blocking::rows());
     rows.extend(memory::rows());
+    rows.extend(latency::rows());
     if args[1..] == ["--list"] {
         rows.iter().for_each(|row| println!("{}", row.name));
         return;
@@ -104,6 +133,11 @@ fn main() {
                 "{{\"row\": \"{}\", \"bytes\": {:.3}, \"rss\": {:.3}, \"tasks\": {}}}",
                 row.name, bytes, rss, row.ops
             );
+        }
+        Work::Latencies(measure) => latency_row(row, measure(args[2].parse().unwrap())),
+        Work::Switches(count) => {
+            let switches = count(args[2].parse().unwrap());
+            println!("{{\"row\": \"{}\", \"switches\": {}}}", row.name, switches);
         }
         Work::Time(setup) if args.len() == 4 => {
             count_row(row, &mut *setup(), args[3].parse().unwrap());

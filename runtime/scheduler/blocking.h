@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocking tasks: what a task on the pool's threads asks of a scheduler. */
+#ifndef PIRN_RUNTIME_SCHEDULER_BLOCKING_H
+#define PIRN_RUNTIME_SCHEDULER_BLOCKING_H
+
+#include <pirn/runtime.h>
+
+#include "runtime/blocking/pool.h"
+#include "task/handle.h"
+#include "task/owned.h"
+#include "task/sched.h"
+
+struct pirn_handle;
+
+struct blocking {
+    struct sched sched; /* of the tasks; its ops are pirn__blocking_ops */
+    struct owned owned; /* the tasks: linked when they are spawned */
+    struct pirn_handle *rt;
+    struct pool pool;
+};
+
+extern const struct sched_ops pirn__blocking_ops;
+
+void pirn__blocking_init(struct blocking *b, struct pirn_handle *rt);
+void pirn__blocking_fini(struct blocking *b);
+
+/* Starts it, or, if the runtime has stopped, cancels it here. Return: 0, the task is consumed;
+ * -EAGAIN with the error text: the task is the caller's still. */
+int pirn__blocking_submit(struct blocking *b, struct unowned_task t, const char *call);
+
+/* Refuses what comes from now on, cancels what is queued, and waits for what runs. Return: 0;
+ * -ETIMEDOUT: call again to go on. */
+int pirn__blocking_shutdown(struct blocking *b, pirn_time deadline);
+
+/* Adds the pool's own figures. */
+void pirn__blocking_metrics(const struct blocking *b, pirn_metrics *m);
+
+/* The blocking tasks' scheduler, if @s is one; else NULL. */
+static inline struct blocking *blocking_of(struct sched *s)
+{
+    return s->ops == &pirn__blocking_ops ? (struct blocking *)(void *)s : NULL;
+}
+
+#endif
