@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/os/cpus.h"
 #include "runtime/scheduler/current_thread.h"
+#include "runtime/scheduler/multi_thread.h"
 #include "task/base/error.h"
 
 enum {
@@ -148,7 +150,7 @@ static int read_workers(const pirn_runtime_opts *o, uint32_t *n)
     else if (*n == 0)
         r = read_environment(n);
     if (r == 0 && *n == 0)
-        *n = 1; /*CPUS*/
+        *n = pirn__cpus_usable();
     if (*n > WORKERS_MAX)
         *n = WORKERS_MAX;
     return r;
@@ -159,8 +161,6 @@ static int check_values(const pirn_runtime_opts *o)
     const uint32_t local = PIRN_RT_LOCAL, known = local | PIRN_RT_NO_LIFO | PIRN_RT_POLL_HISTOGRAM |
                                                   PIRN_RT_LATENCY_HISTOGRAM;
 
-    if (o->flavor == PIRN_MULTI_THREAD)
-        return pirn__error(-ENOTSUP, "pirn_runtime_opts.flavor"); /*MT*/
     if (o->flavor != PIRN_CURRENT_THREAD && o->flavor != PIRN_MULTI_THREAD)
         return pirn__error(-EINVAL, "pirn_runtime_opts.flavor: %d", (int)o->flavor);
     if (o->flavor == PIRN_CURRENT_THREAD && o->worker_threads > 1)
@@ -215,7 +215,7 @@ static void read_values(const pirn_runtime_opts *o, struct pirn_handle *h)
     h->stuck_poll = or_default(o->stuck_poll_ns,
                                h->hooks.on_stuck_poll != NULL ? DEFAULT_STUCK_POLL : PIRN_NEVER);
     h->seed = o->seed;
-    h->flavor = o->flavor == PIRN_CURRENT_THREAD ? &pirn__ct_flavor : NULL /*MT*/;
+    h->flavor = o->flavor == PIRN_CURRENT_THREAD ? &pirn__ct_flavor : &pirn__mt_flavor;
 }
 
 int pirn__builder_read(const pirn_runtime_opts *o, struct pirn_handle *h)

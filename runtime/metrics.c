@@ -43,6 +43,8 @@ static void fill(struct pirn_handle *h, pirn_metrics *m)
     m->retired_cells = sets.retired_cells;
     for (uint32_t i = 0; i < h->shards; i++)
         m->retired_cells += stat_get(&h->owned[i].limbo_count);
+    m->retired_cells += stat_get(&h->blocking.owned.limbo_count);
+    pirn__blocking_metrics(&h->blocking, m);
     h->flavor->add_metrics(h, m);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The spawn calls: check, find the runtime, copy the frame in, start. */
 #include <errno.h>
+#include <string.h>
 
 #include <pirn/runtime.h>
 
@@ -25,13 +26,20 @@ pirn_handle *pirn__runtime_resolve(pirn_handle *h, const char *call)
 struct spawn_call {
     const char *name;
     const void *site;
+    bool blocking; /* as if PIRN_TASK_BLOCKING were set */
 };
+
+static bool is_blocking(const pirn_task_desc *d, const struct spawn_call *call)
+{
+    return call->blocking || (d->flags & PIRN_TASK_BLOCKING);
+}
 
 /* Checks, and makes the cell. Return: 0 and *@cell, the frame not filled in. */
 static int prepare(pirn_handle *h, const pirn_task_desc *d, const struct spawn_call *call,
                    bool joined, struct header **cell)
 {
     struct cell_layout layout;
+    struct sched *s;
     int r = pirn__task_prepare(d, &layout);
 
     if (UNLIKELY(r != 0))
@@ -39,18 +47,47 @@ static int prepare(pirn_handle *h, const pirn_task_desc *d, const struct spawn_c
     h = pirn__runtime_resolve(h, call->name);
     if (UNLIKELY(h == NULL))
         return PIRN_ENORUNTIME;
-    *cell = pirn__spawner_cell(h, d, &layout, &h->sched, call->site, joined);
+    s = UNLIKELY(is_blocking(d, call)) ? &h->blocking.sched : &h->sched;
+    *cell = pirn__spawner_cell(h, d, &layout, s, call->site, joined);
     if (UNLIKELY(*cell == NULL))
         return pirn__error(-ENOMEM, "%s: no memory for a task cell", call->name);
     return 0;
 }
 
+static struct pirn_handle *runtime_of(struct header *cell)
+{
+    struct blocking *b = blocking_of(cell->sched);
+
+    return b != NULL ? b->rt : (struct pirn_handle *)(void *)cell->sched;
+}
+
+/* Not of a blocking task. */
 static void submit(struct header *cell)
 {
     struct pirn_handle *h = (struct pirn_handle *)(void *)cell->sched;
 
     pirn__spawner_tell(h, cell);
     h->flavor->submit(h, (struct unowned_task){cell});
+}
+
+/* *@out is there before the task can run, and what it was if it does not. */
+static COLD int submit_blocking(struct header *cell, pirn_join **out, const char *call)
+{
+    struct blocking *b = blocking_of(cell->sched);
+    char before[sizeof *out];
+    int r;
+
+    if (out != NULL) {
+        memcpy(before, (void *)out, sizeof before);
+        *out = (pirn_join *)(void *)cell;
+    }
+    r = pirn__blocking_submit(b, (struct unowned_task){cell}, call);
+    if (r == 0)
+        return 0;
+    if (out != NULL)
+        memcpy((void *)out, before, sizeof before);
+    pirn__blocking_undo(b, (struct unowned_task){cell});
+    return r;
 }
 
 static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out,
@@ -62,6 +99,8 @@ static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pir
     if (UNLIKELY(r != 0))
         return r;
     pirn__spawner_fill(cell, frame);
+    if (UNLIKELY(is_blocking(d, call)))
+        return submit_blocking(cell, out, call->name);
     if (out != NULL)
         *out = (pirn_join *)(void *)cell;
     submit(cell);
@@ -70,14 +109,14 @@ static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pir
 
 int pirn_spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out)
 {
-    const struct spawn_call call = {"pirn_spawn", __builtin_return_address(0)};
+    const struct spawn_call call = {"pirn_spawn", __builtin_return_address(0), false};
 
     return spawn(h, d, frame, out, &call);
 }
 
 int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
 {
-    const struct spawn_call call = {"pirn_spawn_begin", __builtin_return_address(0)};
+    const struct spawn_call call = {"pirn_spawn_begin", __builtin_return_address(0), false};
     struct header *cell;
     int r;
 
@@ -104,10 +143,18 @@ static struct header *begun(void *frame, const char *call)
     return cell;
 }
 
+/* What cannot fail: without a thread the task is cancelled, here. */
+static COLD void commit_blocking(struct blocking *b, struct header *cell)
+{
+    if (pirn__blocking_submit(b, (struct unowned_task){cell}, "pirn_spawn_commit") != 0)
+        pirn__spawner_refuse(b->rt, (struct notified){cell});
+}
+
 int pirn_spawn_commit(void *frame, pirn_join **out)
 {
     struct header *cell = begun(frame, "pirn_spawn_commit");
-    struct pirn_handle *h = (struct pirn_handle *)(void *)cell->sched;
+    struct pirn_handle *h = runtime_of(cell);
+    struct blocking *b = blocking_of(cell->sched);
 
     if (out != NULL)
         *out = (pirn_join *)(void *)cell;
@@ -115,7 +162,10 @@ int pirn_spawn_commit(void *frame, pirn_join **out)
         pirn__state_init(&cell->state, STATE_INITIAL_DETACHED);
     /* The caller need not have a handle: until now the cell held the runtime's memory for it. */
     pirn_handle_ref(h);
-    submit(cell);
+    if (UNLIKELY(b != NULL))
+        commit_blocking(b, cell);
+    else
+        submit(cell);
     pirn_handle_unref(h);
     return 0;
 }
@@ -127,20 +177,30 @@ void pirn_spawn_cancel(void *frame)
     if (frame == NULL)
         return;
     cell = begun(frame, "pirn_spawn_cancel");
-    pirn__spawner_undo((struct pirn_handle *)(void *)cell->sched, cell);
+    pirn__spawner_undo(runtime_of(cell), cell);
 }
 
 int pirn_spawn_local(const pirn_task_desc *d, const void *frame, pirn_join **out)
 {
-    const struct spawn_call call = {"pirn_spawn_local", __builtin_return_address(0)};
+    const struct spawn_call call = {"pirn_spawn_local", __builtin_return_address(0), false};
     struct pirn_handle *h = context_handle();
 
+    if (d != NULL && d->size >= sizeof *d && (d->flags & PIRN_TASK_BLOCKING))
+        return pirn__error(-EINVAL, "pirn_task_desc.flags: pirn_spawn_local takes no "
+                                    "PIRN_TASK_BLOCKING");
     if (pirn__context.set != NULL)
         return pirn__local_spawn(pirn__context.set, d, frame, out, call.site);
     if (h == NULL || h->owner != &pirn__context)
         return pirn__error(-EINVAL, "pirn_spawn_local: neither in a local set nor in a "
                                     "PIRN_RT_LOCAL runtime of this thread");
     return spawn(NULL, d, frame, out, &call);
+}
+
+int pirn_spawn_blocking(pirn_handle *h, const pirn_task_desc *d, const void *frame, pirn_join **out)
+{
+    const struct spawn_call call = {"pirn_spawn_blocking", __builtin_return_address(0), true};
+
+    return spawn(h, d, frame, out, &call);
 }
 
 /* ---- pirn_spawn_fn ------------------------------------------------------------------------------- */
@@ -170,31 +230,34 @@ static void fn_drop(void *frame)
         f->arg_drop(f->arg);
 }
 
+#define FN_FLAGS                                                                                   \
+    ((uint32_t)(PIRN_TASK_BLOCKING | PIRN_TASK_TRY | PIRN_TASK_MANDATORY | PIRN_TASK_UNCONSTRAINED))
+#define FN_DESC(f)                                                                                 \
+    [f] = {                                                                                        \
+        .size = sizeof(pirn_task_desc),                                                            \
+        .name = "fn",                                                                              \
+        .poll = fn_poll,                                                                           \
+        .drop = fn_drop,                                                                           \
+        .frame_size = sizeof(struct fn_frame),                                                     \
+        .flags = (f),                                                                              \
+    }
+
 int pirn_spawn_fn(pirn_handle *h, uint32_t flags, int (*fn)(void *arg), void *arg,
                   void (*arg_drop)(void *), pirn_join **out)
 {
-    static const pirn_task_desc plain = {
-        .size = sizeof plain,
-        .name = "fn",
-        .poll = fn_poll,
-        .drop = fn_drop,
-        .frame_size = sizeof(struct fn_frame),
+    /* By their flags, which are the lowest bits; those of no use are refused by the check. */
+    static const pirn_task_desc descs[] = {
+        FN_DESC(0),  FN_DESC(1),  FN_DESC(2),  FN_DESC(3),  FN_DESC(4),  FN_DESC(5),
+        FN_DESC(6),  FN_DESC(7),  FN_DESC(8),  FN_DESC(9),  FN_DESC(10), FN_DESC(11),
+        FN_DESC(12), FN_DESC(13), FN_DESC(14), FN_DESC(15),
     };
-    static const pirn_task_desc unconstrained = {
-        .size = sizeof unconstrained,
-        .name = "fn",
-        .poll = fn_poll,
-        .drop = fn_drop,
-        .frame_size = sizeof(struct fn_frame),
-        .flags = PIRN_TASK_UNCONSTRAINED,
-    };
-    const struct spawn_call call = {"pirn_spawn_fn", __builtin_return_address(0)};
+    const struct spawn_call call = {"pirn_spawn_fn", __builtin_return_address(0), false};
     struct fn_frame frame = {fn, arg, arg_drop};
 
+    _Static_assert(FN_FLAGS == sizeof descs / sizeof *descs - 1, "one per combination");
     if (fn == NULL)
         return pirn__error(-EINVAL, "pirn_spawn_fn: fn is NULL");
-    if (flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED)
-        return pirn__error(-EINVAL, "pirn_spawn_fn: unknown flags 0x%x",
-                           flags & ~(uint32_t)PIRN_TASK_UNCONSTRAINED);
-    return spawn(h, flags != 0 ? &unconstrained : &plain, &frame, out, &call);
+    if (flags & ~FN_FLAGS)
+        return pirn__error(-EINVAL, "pirn_spawn_fn: unknown flags 0x%x", flags & ~FN_FLAGS);
+    return spawn(h, &descs[flags], &frame, out, &call);
 }

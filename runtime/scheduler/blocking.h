@@ -24,13 +24,19 @@ extern const struct sched_ops pirn__blocking_ops;
 void pirn__blocking_init(struct blocking *b, struct pirn_handle *rt);
 void pirn__blocking_fini(struct blocking *b);
 
-/* Starts it, or, if the runtime has stopped, cancels it here. Return: 0, the task is consumed;
- * -EAGAIN with the error text: the task is the caller's still. */
+/* Starts it, or, if the runtime has stopped, cancels it here. Tells the spawn hook. Return: 0, the
+ * task is consumed; -EAGAIN, -ENOMEM with the error text: it is the caller's still, who undoes it
+ * or passes it to pirn__spawner_refuse(). */
 int pirn__blocking_submit(struct blocking *b, struct unowned_task t, const char *call);
+/* Takes a task back that was not started: no drop is called. */
+void pirn__blocking_undo(struct blocking *b, struct unowned_task t);
 
-/* Refuses what comes from now on, cancels what is queued, and waits for what runs. Return: 0;
- * -ETIMEDOUT: call again to go on. */
+/* Refuses what comes from now on, and cancels what is queued, here. Any thread. */
+void pirn__blocking_close(struct blocking *b);
+/* Closes it, and waits for what runs. Return: 0; -ETIMEDOUT: call again to go on. */
 int pirn__blocking_shutdown(struct blocking *b, pirn_time deadline);
+/* Whether this thread is the pool's: it must not wait for its own end. */
+bool pirn__blocking_is_inside(const struct blocking *b);
 
 /* Adds the pool's own figures. */
 void pirn__blocking_metrics(const struct blocking *b, pirn_metrics *m);

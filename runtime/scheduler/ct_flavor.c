@@ -2,6 +2,7 @@
 /* The current-thread flavour as the faces see it: made, given back, looked into. */
 #include "runtime/os/random.h"
 #include "runtime/scheduler/current_thread.h"
+#include "runtime/scheduler/watchdog.h"
 #include "task/harness.h"
 #include "task/waker.h"
 
@@ -10,6 +11,8 @@ static void ct_submit(struct pirn_handle *h, struct unowned_task t)
     struct current_thread *ct = ct_of(h);
     struct notified n = {t.cell};
 
+    if (UNLIKELY(h->flags & PIRN_RT_LATENCY_HISTOGRAM))
+        pirn__timing_stamp(t.cell);
     if (ct_is_here(ct)) {
         if (LIKELY(!ct->core.stopped))
             task_list_push(&ct->core.local, n);
@@ -41,7 +44,9 @@ static struct spawner *ct_spawner(struct pirn_handle *h, uint32_t i)
 
 static struct poller *ct_next_poller(struct pirn_handle *h, struct poller *p)
 {
-    return p == NULL ? &ct_of(h)->core.poller : NULL;
+    struct poller *own = &ct_of(h)->core.poller;
+
+    return p == NULL ? own : pirn__pool_next_poller(&h->blocking.pool, p == own ? NULL : p);
 }
 
 static void ct_add_metrics(struct pirn_handle *h, pirn_metrics *m)
@@ -67,11 +72,30 @@ static void ct_worker_metrics(struct pirn_handle *h, uint32_t worker, pirn_worke
     m->global_queue_interval = h->global_queue_interval;
 }
 
+static struct timing *ct_timing(struct pirn_handle *h, uint32_t i)
+{
+    return i == 0 ? &ct_of(h)->core.timing : NULL;
+}
+
+static bool ct_is_awake(struct pirn_handle *h)
+{
+    /* mo: seq_cst pairs with [watch] in the watchdog. */
+    return atomic_load_explicit(&ct_of(h)->awake, memory_order_seq_cst);
+}
+
+/* There is nobody else. */
+static void ct_relieve(struct pirn_handle *h, uint32_t worker)
+{
+    (void)h;
+    (void)worker;
+}
+
 static void ct_destroy(struct pirn_handle *h)
 {
     struct current_thread *ct = ct_of(h);
     pirn_alloc a = h->sched.alloc;
 
+    pirn__timing_fini(&ct->core.timing, &a);
     pirn__waiters_fini(&ct->waiters);
     pirn__driver_fini(&ct->driver);
     pirn__handle_fini(h);
@@ -87,16 +111,21 @@ static int ct_make(const struct pirn_handle *base, struct pirn_handle **out)
 
     if (ct == NULL)
         return -ENOMEM;
-    *ct = (struct current_thread){.base = {.refs = 0}};
+    *ct = (struct current_thread){.stop = CT_RUNNING};
+    core = &ct->core;
+    if (!pirn__timing_init(&core->timing, base->flags, a)) {
+        a->free(a->user, ct, sizeof *ct);
+        return -ENOMEM;
+    }
     r = pirn__driver_init(&ct->driver);
     if (r != 0) {
+        pirn__timing_fini(&core->timing, a);
         a->free(a->user, ct, sizeof *ct);
         return r;
     }
     pirn__handle_init(&ct->base, base, &pirn__ct_flavor, &pirn__ct_ops, &ct->owned, 1);
     pirn__inject_init(&ct->inject);
     pirn__waiters_init(&ct->waiters);
-    core = &ct->core;
     core->ct = ct;
     core->until_global = ct->base.global_queue_interval;
     pirn__spawner_init(&core->spawner, &ct->base, &core->poller,
@@ -104,6 +133,12 @@ static int ct_make(const struct pirn_handle *base, struct pirn_handle **out)
     pirn__poller_init(&core->poller, &ct->base.sched, ct->base.coop_budget);
     /* mo: relaxed. Not shared yet. */
     atomic_store_explicit(&ct->slot, core, memory_order_relaxed);
+    r = pirn__watchdog_start(&ct->base);
+    if (r != 0) {
+        ct->base.name = ct->base.thread_name = NULL; /* the caller's still */
+        pirn__handle_release(&ct->base);
+        return r;
+    }
     *out = &ct->base;
     return 0;
 }
@@ -119,6 +154,9 @@ const struct flavor_ops pirn__ct_flavor = {
     .spawner = ct_spawner,
     .next_poller = ct_next_poller,
     .link_queued = pirn__ct_link_queued,
+    .timing = ct_timing,
+    .is_awake = ct_is_awake,
+    .relieve = ct_relieve,
     .add_metrics = ct_add_metrics,
     .worker_metrics = ct_worker_metrics,
     .destroy = ct_destroy,

@@ -10,6 +10,7 @@
 #include "runtime/os/clock.h"
 #include "runtime/os/futex.h"
 #include "runtime/scheduler/root.h"
+#include "runtime/scheduler/watchdog.h"
 #include "task/base/scope.h"
 #include "task/harness.h"
 
@@ -29,10 +30,17 @@ static bool op_here(struct sched *s)
     return ct_is_here(ct_from(s));
 }
 
+static inline void stamp(const struct current_thread *ct, struct header *h)
+{
+    if (UNLIKELY(ct->base.flags & PIRN_RT_LATENCY_HISTOGRAM))
+        pirn__timing_stamp(h);
+}
+
 static void op_schedule(struct sched *s, struct notified n)
 {
     struct current_thread *ct = ct_from(s);
 
+    stamp(ct, n.cell);
     if (ct_is_here(ct)) {
         task_list_push(&ct->core.local, n);
         return;
@@ -48,9 +56,10 @@ static void op_schedule(struct sched *s, struct notified n)
 
 static void op_requeue(struct sched *s, struct notified n, bool yield)
 {
-    struct core *core = &ct_from(s)->core;
+    struct current_thread *ct = ct_from(s);
 
-    task_list_push(yield ? &core->deferred : &core->local, n);
+    stamp(ct, n.cell);
+    task_list_push(yield ? &ct->core.deferred : &ct->core.local, n);
 }
 
 const struct sched_ops pirn__ct_ops = {
@@ -265,6 +274,16 @@ static bool pending(void *arg)
     return is_asked(ct);
 }
 
+void pirn__ct_set_awake(struct current_thread *ct, bool awake)
+{
+    if (LIKELY(ct->base.watchdog == NULL))
+        return;
+    /* mo: seq_cst pairs with [watch] in the watchdog: who wakes says so, then looks at it. */
+    atomic_store_explicit(&ct->awake, awake, memory_order_seq_cst);
+    if (awake)
+        pirn__watchdog_call(ct->base.watchdog);
+}
+
 void pirn__ct_park(struct core *core)
 {
     struct current_thread *ct = core->ct;
@@ -276,10 +295,12 @@ void pirn__ct_park(struct core *core)
     pirn__report_thread(&ct->base, REPORT_PARK, 0);
     /* The hook may have woken or spawned: `pending` looks again. */
     stat_add(&core->parks, 1); /* before: whoever looks while we sleep finds it counted */
+    pirn__ct_set_awake(ct, false);
     if (pirn__driver_park(&ct->driver, pending, core))
         update_clock(core);
     else
         stat_add(&core->parks, (uint64_t)-1);
+    pirn__ct_set_awake(ct, true);
     pirn__report_thread(&ct->base, REPORT_UNPARK, 0);
 }
 

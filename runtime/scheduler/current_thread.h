@@ -14,6 +14,7 @@
 #include "runtime/scheduler/context.h"
 #include "runtime/scheduler/inject.h"
 #include "runtime/scheduler/rt_handle.h"
+#include "runtime/scheduler/timing.h"
 #include "runtime/scheduler/waiter.h"
 #include "task/cx.h"
 #include "task/fault.h"
@@ -38,6 +39,7 @@ struct core {
     struct recovery recovery;
     struct spawner spawner;
     _Atomic(uint64_t) parks, remote_schedules; /* written by who has the core; read for metrics */
+    struct timing timing;
     struct poller poller;
 };
 
@@ -57,6 +59,7 @@ struct current_thread {
     struct driver driver;
     struct owned owned;
     struct waiter_list waiters;
+    _Atomic(bool) awake;         /* somebody drives, and is not parked; kept for a watchdog only */
     _Atomic(uint32_t) link_done; /* the last of base.link_asked that was met; a futex */
     struct core core;
 };
@@ -88,6 +91,8 @@ static inline bool pirn__ct_is_driven(const struct current_thread *ct)
     return atomic_load_explicit(&ct->driven, memory_order_relaxed);
 }
 
+/* Tells the watchdog, if there is one, whether somebody drives. */
+void pirn__ct_set_awake(struct current_thread *ct, bool awake);
 /* Return: NULL: somebody else has it. */
 struct core *pirn__ct_take_core(struct current_thread *ct);
 void pirn__ct_put_core(struct core *core);

@@ -4,10 +4,10 @@
  * Each takes the core, or waits for it, and runs the same loop. The loop sets one recovery point;
  * what a fault needs afterwards is in the core, not in locals. */
 #include <errno.h>
-#include <stdio.h>
 
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/current_thread.h"
+#include "runtime/scheduler/entry.h"
 #include "runtime/scheduler/root.h"
 #include "task/base/assert.h"
 #include "task/base/error.h"
@@ -15,54 +15,29 @@
 #include "task/base/scope.h"
 #include "task/harness.h"
 
-/* What entering a runtime overwrites on this thread. */
-struct entry {
-    struct context context;
-    struct pirn_cx *cx;
-    struct recovery *recovery;
-    uint64_t task_id;
-    unsigned busy;
-    void *runtime, *guards;
-};
-
+/* Enters, and has the core if @core is not NULL. */
 static void enter_runtime(struct entry *e, struct current_thread *ct, struct core *core)
 {
-    *e = (struct entry){pirn__context,       pirn__scope.cx,   pirn__scope.recovery,
-                        pirn__scope.task_id, pirn__scope.busy, pirn__scope.runtime,
-                        pirn__scope.guards};
-    pirn__scope.runtime = &ct->base;
-    pirn__scope.guards = NULL; /* those outside cannot end inside */
-    pirn__context = (struct context){.core = core};
-    if (core != NULL)
-        pirn__context.spawner = &core->spawner;
-    pirn__scope.cx = core != NULL ? &core->poller.cx : NULL;
-    pirn__scope.task_id = 0;
-    pirn__scope.busy++;
-    pirn__scope.recovery = NULL; /* until drive() sets one */
-    if (core != NULL)
-        pirn__ct_set_driven(ct, true);
+    pirn__entry_begin(e, &ct->base);
+    if (core == NULL)
+        return;
+    pirn__context.core = core;
+    pirn__context.spawner = &core->spawner;
+    pirn__scope.cx = &core->poller.cx;
+    pirn__ct_set_driven(ct, true);
+    pirn__ct_set_awake(ct, true);
 }
 
 static void leave_runtime(const struct entry *e)
 {
-    if (pirn__context.core != NULL)
-        pirn__ct_set_driven(pirn__context.core->ct, false);
-    pirn__context = e->context;
-    pirn__scope.cx = e->cx;
-    pirn__scope.recovery = e->recovery;
-    pirn__scope.task_id = e->task_id;
-    pirn__scope.busy = e->busy;
-    pirn__scope.runtime = e->runtime;
-    pirn__scope.guards = e->guards;
-}
+    struct core *core = pirn__context.core;
 
-enum end {
-    END_READY,   /* the root is */
-    END_FAULTED, /* the root has; code and text are in the scope */
-    END_STOPPED, /* the runtime is to stop */
-    END_IDLE,    /* nothing is ready */
-    END_TIME,    /* the turn is over */
-};
+    if (core != NULL) {
+        pirn__ct_set_awake(core->ct, false);
+        pirn__ct_set_driven(core->ct, false);
+    }
+    pirn__entry_end(e);
+}
 
 /* A poll that was left inside its guard would leave every later one there. */
 static inline void check_guards(void)
@@ -103,7 +78,7 @@ static enum end run_root(struct core *core)
                     pirn__ct_park(core);
                 break;
             }
-            pirn__harness_run((struct local_notified){h}, &core->poller);
+            timing_run(&core->timing, h, &core->poller);
             check_guards();
         }
         pirn__ct_maintain(core);
@@ -127,7 +102,7 @@ static enum end run_turn(struct core *core)
             h = pirn__ct_next_task(core);
             if (h == NULL)
                 break;
-            pirn__harness_run((struct local_notified){h}, &core->poller);
+            timing_run(&core->timing, h, &core->poller);
             check_guards();
         }
         pirn__ct_maintain(core);
@@ -170,6 +145,7 @@ static enum end drive(struct core *core)
 static void stop(struct core *core)
 {
     if (!core->stopped) {
+        pirn__blocking_close(&core->ct->base.blocking);
         pirn__ct_drain(core);
         pirn__ct_note_stopped(core->ct);
         pirn__ct_serve_walkers(core); /* one that asked since, and did not see that we stopped */
@@ -179,22 +155,10 @@ static void stop(struct core *core)
 
 /* ---- block_on ------------------------------------------------------------------------------------ */
 
-struct contained_poll {
-    struct root *root;
-    uint32_t budget;
-};
-
-static void poll_contained(void *arg)
-{
-    struct contained_poll *c = arg;
-
-    (void)pirn__root_poll(c->root, c->budget);
-}
-
 /* Until this thread has the core, or its root needs no more. */
 static enum end wait_for_core(struct current_thread *ct, struct root *root, struct core **core)
 {
-    struct contained_poll c = {root, ct->base.coop_budget};
+    enum end end;
     bool told;
 
     for (;;) {
@@ -210,11 +174,10 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
         }
         told = false;
         if (pirn__root_take_wake(root, &told)) {
-            bool whole = pirn__contain(poll_contained, &c);
-
-            if (!whole || root->ready) {
+            end = pirn__root_poll_contained(root, ct->base.coop_budget);
+            if (end != END_IDLE) {
                 pirn__waiters_remove(&ct->waiters, &root->waiter, false);
-                return whole ? END_READY : END_FAULTED;
+                return end;
             }
             continue; /* it may have woken itself, or the core may be free by now */
         }
@@ -223,73 +186,18 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
     }
 }
 
-static void drop_output(void *arg)
-{
-    struct root *root = arg;
-
-    root->desc->out_drop(root->out);
-}
-
-/* The frame's end, and what is to be said of it. */
-static int finish_root(struct current_thread *ct, struct root *root, enum end end, bool out_given,
-                       pirn_result *res)
-{
-    struct sched *s = &ct->base.sched;
-    struct task_facts facts = {.desc = root->desc};
-    pirn_result r = {PIRN_DONE, root->code, 0};
-    char text[SCOPE_TEXT_BYTES] = ""; /* of the first fault: the drop may raise others */
-    bool whole;
-
-    if (end == END_FAULTED) {
-        r = (pirn_result){PIRN_FAULTED, pirn__fault_code(), 0};
-        (void)snprintf(text, sizeof text, "%s", pirn__fault_text());
-    }
-    whole = pirn__root_drop(root, s);
-    if (!whole && end == END_READY) {
-        r = (pirn_result){PIRN_FAULTED, pirn__fault_code(), 0};
-        (void)snprintf(text, sizeof text, "%s", pirn__fault_text());
-    } else if (!whole) {
-        s->ops->contained(s);
-    }
-    if (end == END_READY && root->code == 0 && root->desc->out_drop != NULL &&
-        root->desc->out_size != 0 && (!out_given || !whole) &&
-        !pirn__contain_busy(drop_output, root))
-        s->ops->contained(s);
-    if (end == END_STOPPED)
-        return pirn__error(PIRN_ESHUTDOWN, "pirn_block_on: the runtime shuts down");
-    if (r.outcome == PIRN_FAULTED) {
-        s->ops->faulted(s, &facts, r.code, text);
-        (void)pirn__error(0, "%s", text);
-    }
-    if (res != NULL)
-        *res = r;
-    return 0;
-}
-
 int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *frame, pirn_result *res,
                       void *out)
 {
     struct current_thread *ct = ct_of(h);
-    const pirn_alloc *a = &ct->base.sched.alloc;
-    size_t align = d->out_align != 0 ? d->out_align : _Alignof(max_align_t);
-    void *room = out;
     struct core *core = NULL;
     struct entry entry;
-    struct root *root;
+    struct root *root = pirn__root_open(h, &ct->driver, d, frame, out);
     enum end end;
     int r;
 
-    if (out == NULL && d->out_size != 0) {
-        room = a->alloc(a->user, d->out_size, align);
-        if (room == NULL)
-            return pirn__error(-ENOMEM, "pirn_block_on: no memory");
-    }
-    root = pirn__root_new(&ct->base, &ct->driver, d, frame, d->out_size != 0 ? room : NULL);
-    if (root == NULL) {
-        if (room != out)
-            a->free(a->user, room, d->out_size);
-        return pirn__error(-ENOMEM, "pirn_block_on: no memory");
-    }
+    if (root == NULL)
+        return -ENOMEM;
     enter_runtime(&entry, ct, NULL);
     end = pirn__ct_is_stopping(ct) ? END_STOPPED : wait_for_core(ct, root, &core);
     leave_runtime(&entry);
@@ -300,7 +208,7 @@ int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *fram
         core->root = root;
         end = drive(core);
     }
-    r = finish_root(ct, root, end, out != NULL, res);
+    r = pirn__root_finish(root, end, res);
     if (core != NULL) {
         if (pirn__ct_is_stopping(ct))
             stop(core);
@@ -310,9 +218,7 @@ int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *fram
     leave_runtime(&entry);
     if (core != NULL)
         pirn__ct_put_core(core);
-    if (room != out)
-        a->free(a->user, room, d->out_size);
-    pirn__root_free(root); /* last: with it our hold on the handle and its allocator may go */
+    pirn__root_close(root); /* last: with it our hold on the handle and its allocator may go */
     return r;
 }
 
@@ -375,20 +281,23 @@ int pirn__ct_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good)
     struct entry entry;
     int r;
 
+    if (pirn__blocking_is_inside(&h->blocking))
+        return pirn__error(-EDEADLK, "pirn_runtime_shutdown: inside a blocking task");
     pirn__ct_ask_stop(ct);
     r = take_core_to_stop(ct, deadline, for_good, &core);
     if (r != 0)
         return pirn__error(r, "pirn_runtime_shutdown: a poll still runs");
-    if (core == NULL)
-        return 0;               /* somebody else has done it */
-    pirn_handle_ref(&ct->base); /* as in a turn */
-    enter_runtime(&entry, ct, core);
-    stop(core);
-    leave_runtime(&entry);
-    if (for_good)
-        pirn__spawner_give_back(&core->spawner);
-    else
-        pirn__ct_put_core(core);
-    pirn_handle_unref(&ct->base);
-    return 0;
+    pirn_handle_ref(h); /* as in a turn */
+    if (core != NULL) { /* else somebody else has ended the tasks */
+        enter_runtime(&entry, ct, core);
+        stop(core);
+        leave_runtime(&entry);
+        if (for_good)
+            pirn__spawner_give_back(&core->spawner);
+        else
+            pirn__ct_put_core(core);
+    }
+    r = pirn__blocking_shutdown(&h->blocking, deadline);
+    pirn_handle_unref(h);
+    return r;
 }

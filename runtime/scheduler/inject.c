@@ -11,7 +11,22 @@ void pirn__inject_init(struct inject *q)
     atomic_store_explicit(&q->head, NULL, memory_order_relaxed);
 }
 
-bool pirn__inject_push(struct inject *q, struct notified n)
+/* Reverses a list. Return: its new head, the old one's end; *@count: how many. */
+static struct header *turn_round(struct header *h, uint64_t *count)
+{
+    struct header *after = NULL, *next;
+
+    for (*count = 0; h != NULL; h = next, ++*count) {
+        next = h->queue_next;
+        PREFETCH(next);
+        h->queue_next = after;
+        after = h;
+    }
+    return after;
+}
+
+/* @newest down to @oldest, linked. */
+static bool push_chain(struct inject *q, struct header *newest, struct header *oldest)
 {
     struct header *head;
 
@@ -20,13 +35,32 @@ bool pirn__inject_push(struct inject *q, struct notified n)
     do {
         if (head == CLOSED)
             return false;
-        n.cell->queue_next = head;
+        oldest->queue_next = head;
         /* mo: release pairs with [inject] in take_all: the task is there. seq_cst pairs with
          * [park]: the pusher's next look at the driver, and the sleeper's look in is_empty. Failure
          * relaxed: we retry. */
-    } while (!atomic_compare_exchange_weak_explicit(&q->head, &head, n.cell, memory_order_seq_cst,
+    } while (!atomic_compare_exchange_weak_explicit(&q->head, &head, newest, memory_order_seq_cst,
                                                     memory_order_relaxed));
     return true;
+}
+
+bool pirn__inject_push(struct inject *q, struct notified n)
+{
+    return push_chain(q, n.cell, n.cell);
+}
+
+bool pirn__inject_push_list(struct inject *q, struct task_list *chain)
+{
+    uint64_t count;
+    struct header *oldest = chain->head, *newest = turn_round(oldest, &count);
+
+    if (push_chain(q, newest, oldest)) {
+        task_list_init(chain);
+        return true;
+    }
+    oldest->queue_next = NULL;
+    (void)turn_round(newest, &count);
+    return false;
 }
 
 bool pirn__inject_is_empty(const struct inject *q)
@@ -39,21 +73,16 @@ bool pirn__inject_is_empty(const struct inject *q)
 
 static uint64_t append_reversed(struct header *newest, struct task_list *to)
 {
-    struct header *h = newest, *after = NULL, *next;
-    uint64_t count = 0;
+    uint64_t count;
+    struct header *oldest;
 
-    if (h == NULL)
+    if (newest == NULL)
         return 0;
-    for (; h != NULL; h = next, count++) {
-        next = h->queue_next;
-        PREFETCH(next);
-        h->queue_next = after;
-        after = h;
-    }
+    oldest = turn_round(newest, &count);
     if (to->head == NULL)
-        to->head = after;
+        to->head = oldest;
     else
-        to->tail->queue_next = after;
+        to->tail->queue_next = oldest;
     to->tail = newest;
     task_list_count(to, count);
     return count;

@@ -22,6 +22,9 @@ void pirn__inject_init(struct inject *q);
  * False: closed; the handle is still the caller's. */
 bool pirn__inject_push(struct inject *q, struct notified n);
 
+/* The same for several in one exchange, which is empty afterwards. There is at least one. */
+bool pirn__inject_push_list(struct inject *q, struct task_list *chain);
+
 /* Sequentially consistent: after announcing sleep. */
 bool pirn__inject_is_empty(const struct inject *q);
 

@@ -348,6 +348,9 @@ int pirn__local_spawn(pirn_local_set *s, const pirn_task_desc *d, const void *fr
 
     if (r != 0)
         return r;
+    if (d->flags & PIRN_TASK_BLOCKING)
+        return pirn__error(-EINVAL, "pirn_task_desc.flags: a local set takes no "
+                                    "PIRN_TASK_BLOCKING");
     h = take_cell(s, &l);
     if (h == NULL)
         return pirn__error(-ENOMEM, "local set: no memory for a task cell");

@@ -46,6 +46,7 @@ struct hook_call {
     uint32_t worker;
     int code;
     const char *text;
+    pirn_time since;
 };
 
 /* In the runtime it is about, whatever thread this is: hooks may spawn. */
@@ -72,6 +73,13 @@ static void call_thread_hook(void *arg)
     struct hook_call *c = arg;
 
     c->thread_hook(c->hooks->user, c->worker);
+}
+
+static void call_stuck_hook(void *arg)
+{
+    struct hook_call *c = arg;
+
+    c->hooks->on_stuck_poll(c->hooks->user, &c->info, c->since);
 }
 
 static void call_fault_hook(void *arg)
@@ -163,4 +171,15 @@ void pirn__report_forgotten(struct pirn_handle *h, const struct task_facts *f)
         return;
     pirn__handle_info(h, f, &c.info);
     call(h, call_task_hook, &c);
+}
+
+void pirn__report_stuck(struct pirn_handle *h, const struct task_facts *f, pirn_time since)
+{
+    struct hook_call c;
+
+    if (h->hooks.on_stuck_poll == NULL)
+        return;
+    pirn__handle_info(h, f, &c.info);
+    c.since = since;
+    call(h, call_stuck_hook, &c);
 }

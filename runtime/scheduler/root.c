@@ -54,7 +54,7 @@ static void root_wake_by_ref(void *data)
 
     if (on_own_thread(r))
         r->woken = true;
-    else if (!(pirn__waiter_signal(&r->waiter, SIGNAL_WAKE) & SIGNAL_SLEEPING))
+    else if (!(pirn__waiter_signal(&r->waiter, SIGNAL_WAKE) & SIGNAL_SLEEPING) && r->driver != NULL)
         pirn__driver_unpark(r->driver);
 }
 

@@ -17,7 +17,7 @@ struct driver;
 struct root {
     struct core_waiter waiter;  /* also how wakes from elsewhere arrive */
     struct context *thread;     /* immutable: whose */
-    struct driver *driver;      /* immutable: what the thread sleeps on while it drives */
+    struct driver *driver;      /* immutable: what the thread sleeps on while it drives; or NULL */
     struct pirn_handle *handle; /* immutable: a reference; wakers may outlive the runtime */
     /* Wakers, and a bias while block_on runs: clones made and given up on its own thread are
      * counted in `local`, and merged at the end. */
@@ -31,6 +31,15 @@ struct root {
     struct pirn_op *ops;
     const pirn_task_desc *desc;
     void *frame, *out;
+    bool out_given; /* by the caller; else `out` is room of the call's own */
+};
+
+enum end {
+    END_READY,   /* the root is */
+    END_FAULTED, /* the root has; code and text are in the scope */
+    END_STOPPED, /* the runtime is to stop */
+    END_IDLE,    /* nothing is ready */
+    END_TIME,    /* the turn is over */
 };
 
 /* Return: NULL: no memory. */
@@ -52,5 +61,18 @@ bool pirn__root_poll(struct root *r, uint32_t budget);
 
 /* Its pending operations and its frame, contained. Return: false: the frame's drop faulted. */
 bool pirn__root_drop(struct root *r, struct sched *s);
+
+/* ---- of a call of pirn_block_on(): runtime/scheduler/root_call.c ---- */
+
+/* @driver: what the thread sleeps on besides; NULL: nothing. @out: NULL: room of its own is made.
+ * Return: NULL, with the error text: no memory. */
+struct root *pirn__root_open(struct pirn_handle *h, struct driver *driver, const pirn_task_desc *d,
+                             void *frame, void *out);
+/* One poll with a recovery point of its own. Return: END_IDLE: pending; END_READY; END_FAULTED. */
+enum end pirn__root_poll_contained(struct root *r, uint32_t budget);
+/* The frame's end, and what is to be said of it: what pirn_block_on() returns. */
+int pirn__root_finish(struct root *r, enum end end, pirn_result *res);
+/* Last: with it the call's hold on the handle and its allocator may go. */
+void pirn__root_close(struct root *r);
 
 #endif

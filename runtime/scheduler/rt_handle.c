@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/os/clock.h"
+#include "runtime/scheduler/watchdog.h"
 #include "task/base/assert.h"
 
 /* More than cells can be out: while it is in `refs`, those that come back cannot reach 0. */
@@ -30,6 +31,7 @@ void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
     atomic_store_explicit(&h->link_asked, 0, memory_order_relaxed);
     lock_init(&h->sets_lock);
     pirn__shared_spawner_init(&h->shared, &h->sched.alloc);
+    pirn__blocking_init(&h->blocking, h);
 }
 
 static void free_text(const pirn_alloc *a, const char *text)
@@ -46,6 +48,7 @@ void pirn__handle_free_texts(struct pirn_handle *h)
 
 void pirn__handle_fini(struct pirn_handle *h)
 {
+    pirn__blocking_fini(&h->blocking);
     lock_fini(&h->sets_lock);
     pirn__handle_free_texts(h);
 }
@@ -65,6 +68,7 @@ void pirn__handle_release(struct pirn_handle *h)
     struct spawner *sp;
     uint64_t out = 0;
 
+    pirn__watchdog_stop(h);
     spin_take(&h->shared.lock);
     /* mo: relaxed. The lock orders it before the cache's end. */
     atomic_store_explicit(&h->shared.closed, true, memory_order_relaxed);

@@ -16,12 +16,13 @@
 #include "task/owned.h"
 #include "task/sched.h"
 
+struct timing;
 struct watchdog;
 
 /* Counters of what happens on threads that have no poller of their own.
  * mo: all relaxed, statistics. */
 struct stray_stats {
-    _Atomic(uint64_t) finished, faults, contained, forgotten;
+    _Atomic(uint64_t) finished, faults, contained, forgotten, stuck;
 };
 
 /* Of local sets. */
@@ -50,6 +51,12 @@ struct flavor_ops {
     struct poller *(*next_poller)(struct pirn_handle *h, struct poller *p);
     /* Has what is in queues only linked, for a walker. False: not all, in time. */
     bool (*link_queued)(struct pirn_handle *h);
+    /* The i-th core's; NULL: there are no more. */
+    struct timing *(*timing)(struct pirn_handle *h, uint32_t i);
+    /* For the watchdog: whether anybody runs tasks, sequentially consistent; and what waits behind a
+     * worker's long poll is to go on elsewhere. */
+    bool (*is_awake)(struct pirn_handle *h);
+    void (*relieve)(struct pirn_handle *h, uint32_t worker);
     /* Adds what this flavour counts itself. */
     void (*add_metrics)(struct pirn_handle *h, pirn_metrics *m);
     void (*worker_metrics)(struct pirn_handle *h, uint32_t worker, pirn_worker_metrics *m);

@@ -100,6 +100,11 @@ static void see_rows(void *arg)
             .list = &w->h->owned[i], .reuse = pirn__spawner_reuse, .user = w->h};
         see_list(w);
     }
+    if (w->result == 0) {
+        w->walk = (struct owned_walk){
+            .list = &w->h->blocking.owned, .reuse = pirn__spawner_reuse, .user = w->h};
+        see_list(w);
+    }
     while (w->result == 0 && (w->set = pirn__local_next(w->h, &below)) != NULL) {
         w->walk = (struct owned_walk){
             .list = pirn__local_list(w->set), .reuse = pirn__local_reuse, .user = w->set};

@@ -2,8 +2,13 @@
 """How many instructions and atomic read-modify-writes does one operation take?
 
 Repeatable where times are not. callgrind counts how often each instruction ran; objdump tells
-which of them are locked. Two runs of different length are subtracted, so that start and end of the
-program do not count.
+which of them are locked: read-modify-writes, and the locked "or" that compilers make a fence of.
+Two runs of different length are subtracted, so that start and end of the program do not count.
+
+callgrind runs one thread at a time and adds up all threads. With several workers the count is what
+they executed when nobody was in anybody's way for long: retries after lost races, and idle rounds,
+are fewer than where threads run at once, and instructions depend on who waited how long. Repeatable
+to about a tenth there.
 """
 import collections
 import json
@@ -12,8 +17,12 @@ import re
 import subprocess
 import tempfile
 
+# So much of a row is counted, whichever comes first.
+OPERATIONS = 200001
+RUNS = 20
+
 # xchg with memory is locked without saying so.
-LOCKED = re.compile(r"^\s*([0-9a-f]+):\s+(?:lock\b.*|xchg\s.*\(.*)$")
+LOCKED = re.compile(r"^\s*([0-9a-f]+):\s+(?:(?:\w+ )?lock\b.*|xchg\s.*\(.*)$")
 
 
 def locked_addresses(path, cache={}):
@@ -50,8 +59,9 @@ def run_counted(program, row, ops):
     """(operations, instructions, read-modify-writes) of one run."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "profile")
-        ran = subprocess.run(["valgrind", "-q", "--tool=callgrind", "--dump-instr=yes",
-                              "--compress-pos=no", f"--callgrind-out-file={out}",
+        ran = subprocess.run(["valgrind", "-q", "--tool=callgrind", "--fair-sched=yes",
+                              "--dump-instr=yes", "--compress-pos=no",
+                              f"--callgrind-out-file={out}",
                               program, row, "--ops", str(ops)],
                              capture_output=True, text=True, check=False)
         if ran.returncode:
@@ -64,6 +74,7 @@ def run_counted(program, row, ops):
 
 def per_op(program, row):
     """(instructions, read-modify-writes) per operation."""
-    few, many = run_counted(program, row, 1), run_counted(program, row, 200001)
+    few = run_counted(program, row, 1)
+    many = run_counted(program, row, max(few[0] + 1, min(OPERATIONS, RUNS * few[0])))
     ops = many[0] - few[0]
     return (many[1] - few[1]) / ops, (many[2] - few[2]) / ops

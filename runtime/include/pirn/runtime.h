@@ -260,7 +260,12 @@ PIRN_API PIRN_MUST_USE int pirn_spawn(pirn_handle *h, const pirn_task_desc *d, c
  */
 PIRN_API PIRN_MUST_USE int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame);
 
-/** pirn_spawn_commit() - start it; never fails: 0 */
+/**
+ * pirn_spawn_commit() - start it; never fails: 0
+ *
+ * A blocking task for which there is no thread and none can be made, or which PIRN_TASK_TRY finds no
+ * room for, is cancelled: its frame is dropped before this returns, the join resolves CANCELLED.
+ */
 PIRN_API int pirn_spawn_commit(void *frame, pirn_join **out);
 
 /** pirn_spawn_cancel() - take the memory back; no drop is called; NULL is fine */
@@ -281,8 +286,10 @@ PIRN_API PIRN_MUST_USE int pirn_spawn_local(const pirn_task_desc *d, const void 
  *
  * It runs on a thread of the pool: an idle one, a new one while there are fewer than
  * max_blocking_threads, or else the first to become free, in order. On that thread the runtime is
- * current, and waiting (pirn_join_wait() and the like) is allowed. pirn_join_abort() takes it back
- * while it waits for a thread: the frame is dropped at once.
+ * current, waiting (pirn_join_wait() and the like) is allowed, and pirn_now() reads the clock at
+ * every call. pirn_join_abort() takes it back while it waits for a thread: the frame is dropped at
+ * once by who runs the runtime's tasks, or, while nobody drives a current-thread runtime, by the next
+ * thread of the pool that becomes free.
  *
  * On a runtime that has shut down: 0, the frame is dropped before this returns, the join resolves
  * CANCELLED. Return: as pirn_spawn(); -EAGAIN: no thread could be made and there is none, or

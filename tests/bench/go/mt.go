@@ -12,7 +12,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"sync"
 	"sync/atomic"
 )
 
@@ -108,29 +107,23 @@ func chainedSpawn() {
 	expect("mt_chained_spawn", <-done, chain)
 }
 
-// Starts two nodes of the next level, awaits both, and leaves how many nodes it is with them.
-func node(depth int, nodes *uint64, above *sync.WaitGroup) {
-	defer above.Done()
+// Starts two nodes of the next level, awaits both, and sends how many nodes it is with them. Channels
+// are a little faster here than a WaitGroup for each node.
+func node(depth int, out chan<- uint64) {
 	if depth == 0 {
-		*nodes = 1
+		out <- 1
 		return
 	}
-	var below sync.WaitGroup
-	var left, right uint64
-	below.Add(2)
-	go node(depth-1, &left, &below)
-	go node(depth-1, &right, &below)
-	below.Wait()
-	*nodes = left + right + 1
+	below := make(chan uint64, 2)
+	go node(depth-1, below)
+	go node(depth-1, below)
+	out <- <-below + <-below + 1
 }
 
 func forkJoinTree() {
-	var top sync.WaitGroup
-	var nodes uint64
-	top.Add(1)
-	go node(treeDepth, &nodes, &top)
-	top.Wait()
-	expect("mt_fork_join_tree", nodes, treeNodes)
+	top := make(chan uint64, 1)
+	go node(treeDepth, top)
+	expect("mt_fork_join_tree", <-top, treeNodes)
 }
 
 var mtRows = []row{

@@ -15,6 +15,16 @@ struct batches {
     pirn_join *joins[BATCH];
 };
 
+static void spawn_blocking(const uint64_t *n, pirn_join **join)
+{
+    int status = pirn_spawn_blocking(NULL, &number, n, join);
+
+    if (status == -ENOTSUP) {
+        bench_unavailable("not in this version", "pirn_spawn_blocking");
+    }
+    check("pirn_spawn_blocking", status);
+}
+
 static int batches_poll(void *frame, pirn_cx *cx, void *out)
 {
     struct batches *b = frame;
@@ -23,8 +33,7 @@ static int batches_poll(void *frame, pirn_cx *cx, void *out)
         for (; b->spawned < b->size; b->spawned++) {
             uint64_t n = b->next + b->spawned;
 
-            check("pirn_spawn_blocking",
-                  pirn_spawn_blocking(NULL, &number, &n, &b->joins[b->spawned]));
+            spawn_blocking(&n, &b->joins[b->spawned]);
         }
         for (; b->joined < b->size; b->joined++) {
             pirn_result res;

@@ -152,9 +152,10 @@ static int add_polls(int status, uint64_t own)
 static int counted_yielder_poll(void *frame, pirn_cx *cx, void *out)
 {
     uint64_t own = 0;
+    int status = yielder_poll(frame, cx, &own);
 
     (void)out;
-    return add_polls(yielder_poll(frame, cx, &own), own);
+    return add_polls(status, own);
 }
 
 static const pirn_task_desc counted_yielder = {
@@ -167,9 +168,10 @@ static const pirn_task_desc counted_yielder = {
 static int counted_selfwaker_poll(void *frame, pirn_cx *cx, void *out)
 {
     uint64_t own = 0;
+    int status = selfwaker_poll(frame, cx, &own);
 
     (void)out;
-    return add_polls(selfwaker_poll(frame, cx, &own), own);
+    return add_polls(status, own);
 }
 
 static const pirn_task_desc counted_selfwaker = {

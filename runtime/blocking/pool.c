@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: MIT */
+/* The threads a runtime makes: how tasks find one, how one is called, made, and goes.
+ *
+ * A push claims an idle thread for its task, under the lock; which one it will be is settled when it
+ * is called. One is called at a time: it comes for a task, and before it runs it, calls the next if
+ * claims are left. So a batch of pushes costs its caller one call, and yet no task waits behind one
+ * that blocks while a thread is idle. A busy thread that becomes free takes what is queued; claims
+ * that no task is left for end with it.
+ *
+ * A task that a thread is made for does not go through the queue: if the thread cannot be made,
+ * nothing has to be found again. Whatever is in the queue has a thread that will come by: it was
+ * queued while there was one, and none goes while the queue is not empty. */
+#include "runtime/blocking/pool.h"
+
+#include <errno.h>
+
+#include "runtime/os/clock.h"
+#include "runtime/os/cpus.h"
+#include "runtime/os/futex.h"
+#include "runtime/os/thread.h"
+#include "task/base/assert.h"
+#include "task/base/relax.h"
+#include "task/cell.h"
+
+enum {
+    TRIES_BEFORE_LOCK = 64, /* it is held for a moment: sleeping for it costs more */
+    LOOKS_PER_CLOCK = 16,
+};
+#define SPIN_NS (15 * PIRN_US)
+
+static _Thread_local struct pool_thread *own_thread;
+
+static void enter_pool(struct pool *p)
+{
+    for (unsigned i = 0; i < TRIES_BEFORE_LOCK; i++) {
+        if (pthread_mutex_trylock(&p->lock.mutex) == 0)
+            return;
+        cpu_relax(0);
+    }
+    lock_take(&p->lock);
+}
+
+static void leave_pool(struct pool *p)
+{
+    lock_give(&p->lock);
+}
+
+static uint32_t count_of(const _Atomic(uint32_t) *n)
+{
+    /* mo: relaxed. Under the lock, or a statistic. */
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static void count_by(_Atomic(uint32_t) *n, int32_t by)
+{
+    /* mo: relaxed. Under the lock; read elsewhere as a statistic. */
+    atomic_store_explicit(n, count_of(n) + (uint32_t)by, memory_order_relaxed);
+}
+
+/* ---- the queue. Holding the lock, all of it ------------------------------------------------------- */
+
+static uint64_t depth_of(const struct pool *p)
+{
+    return stat_get(&p->depth);
+}
+
+static void queue_behind(struct pool *p, struct header *h, struct header *before)
+{
+    struct header *after = before != NULL ? before->queue_next : p->head;
+
+    h->queue_next = after;
+    h->end.queue_prev = before;
+    *(before != NULL ? &before->queue_next : &p->head) = h;
+    *(after != NULL ? &after->end.queue_prev : &p->tail) = h;
+    h->owned.kind |= CELL_QUEUED;
+    stat_add(&p->depth, 1);
+}
+
+static void unqueue(struct pool *p, struct header *h)
+{
+    struct header *before = h->end.queue_prev, *after = h->queue_next;
+
+    *(before != NULL ? &before->queue_next : &p->head) = after;
+    *(after != NULL ? &after->end.queue_prev : &p->tail) = before;
+    h->queue_next = NULL;
+    h->end.ops = NULL; /* what it is from now on */
+    h->owned.kind &= (uint8_t)~CELL_QUEUED;
+    stat_add(&p->depth, (uint64_t)-1);
+}
+
+static bool is_mandatory(const struct header *h)
+{
+    return h->desc->flags & PIRN_TASK_MANDATORY;
+}
+
+/* ---- claims and calls. Holding the lock ------------------------------------------------------------- */
+
+static void list_idle(struct pool *p, struct pool_thread *t)
+{
+    t->idle_prev = NULL;
+    t->idle_next = p->idle_list;
+    if (t->idle_next != NULL)
+        t->idle_next->idle_prev = t;
+    p->idle_list = t;
+    t->listed = true;
+}
+
+static void unlist_idle(struct pool *p, struct pool_thread *t)
+{
+    *(t->idle_prev != NULL ? &t->idle_prev->idle_next : &p->idle_list) = t->idle_next;
+    if (t->idle_next != NULL)
+        t->idle_next->idle_prev = t->idle_prev;
+    t->listed = false;
+}
+
+/* Claims beyond what is queued end. After every change of the queue's length. */
+static void trim_claims(struct pool *p)
+{
+    uint64_t depth = depth_of(p);
+
+    if (p->claims > depth) {
+        count_by(&p->idle, (int32_t)(p->claims - depth));
+        p->claims = (uint32_t)depth;
+    }
+}
+
+/* The next claimed thread, if there is one and nobody is on the way who will call it. The caller
+ * passes it to call() when it has left. */
+static struct pool_thread *next_claimed(struct pool *p)
+{
+    struct pool_thread *t;
+
+    trim_claims(p);
+    if (p->claims == 0 || p->calling)
+        return NULL;
+    t = p->idle_list;
+    unlist_idle(p, t);
+    p->claims--;
+    p->calling = true;
+    t->claimed = true;
+    return t;
+}
+
+/* By who took it out of idle_list, not holding the lock. The record outlives it. */
+static void call(struct pool_thread *t)
+{
+    /* mo: release pairs with [call] in is_called: our accesses come before its next ones. What it
+     * comes for is published by the lock. */
+    if (t != NULL &&
+        atomic_exchange_explicit(&t->wake, POOL_CALLED, memory_order_release) == POOL_ASLEEP)
+        pirn__futex_wake(&t->wake, 1);
+}
+
+static bool is_called(const struct pool_thread *t)
+{
+    /* mo: acquire pairs with [call] in call. */
+    return atomic_load_explicit(&t->wake, memory_order_acquire) == POOL_CALLED;
+}
+
+/* ---- an idle thread ------------------------------------------------------------------------------ */
+
+/* Looks for a moment, until another goes idle: that one is called first. */
+static bool look_before_sleep(struct pool_thread *t)
+{
+    struct pool *p = t->pool;
+    pirn_time end;
+
+    if (!p->may_spin)
+        return false;
+    end = pirn__clock_now() + SPIN_NS;
+    do {
+        for (unsigned i = 0; i < LOOKS_PER_CLOCK; i++) {
+            if (is_called(t))
+                return true;
+            cpu_relax(0);
+        }
+        /* mo: relaxed. A hint, whose turn it is. */
+        if (atomic_load_explicit(&p->spinner, memory_order_relaxed) != t)
+            return false;
+    } while (pirn__clock_now() < end);
+    return false;
+}
+
+/* Until it is called. Return: false: the deadline is past. */
+static bool sleep_idle(struct pool_thread *t, pirn_time deadline)
+{
+    uint32_t awake = POOL_AWAKE;
+
+    /* mo: relaxed, both: who has called since is seen by is_called below. */
+    (void)atomic_compare_exchange_strong_explicit(&t->wake, &awake, POOL_ASLEEP,
+                                                  memory_order_relaxed, memory_order_relaxed);
+    while (!is_called(t))
+        if (!pirn__futex_wait(&t->wake, POOL_ASLEEP, deadline))
+            return is_called(t);
+    return true;
+}
+
+static pirn_time keep_until(const struct pool *p)
+{
+    pirn_time now;
+
+    if (p->setup.keep_alive == PIRN_NEVER)
+        return PIRN_NEVER;
+    now = pirn__clock_now();
+    return p->setup.keep_alive > PIRN_NEVER - now ? PIRN_NEVER : now + p->setup.keep_alive;
+}
+
+/* Holding the lock, which is given meanwhile. Return: false: its time is over, and it is counted no
+ * longer. */
+static bool wait_idle(struct pool_thread *t)
+{
+    struct pool *p = t->pool;
+
+    /* mo: relaxed, both. Under the lock; a hint. */
+    atomic_store_explicit(&t->wake, POOL_AWAKE, memory_order_relaxed);
+    atomic_store_explicit(&p->spinner, t, memory_order_relaxed);
+    list_idle(p, t);
+    count_by(&p->idle, 1);
+    leave_pool(p);
+    if (look_before_sleep(t) || sleep_idle(t, keep_until(p))) {
+        enter_pool(p);
+    } else {
+        enter_pool(p);
+        if (t->listed && count_of(&p->idle) != 0) {
+            unlist_idle(p, t);
+            count_by(&p->idle, -1);
+            count_by(&p->threads, -1);
+            return false;
+        }
+        if (t->listed) { /* everybody in the list is claimed: it comes for one of them */
+            unlist_idle(p, t);
+            p->claims--;
+            return true;
+        }
+        leave_pool(p); /* somebody has decided to call it, and does so any moment */
+        (void)sleep_idle(t, PIRN_NEVER);
+        enter_pool(p);
+    }
+    if (t->claimed) {
+        t->claimed = false;
+        p->calling = false;
+    }
+    return true;
+}
+
+/* ---- a thread's life ---------------------------------------------------------------------------- */
+
+static void run_one(struct pool_thread *t, struct header *h)
+{
+    struct pool *p = t->pool;
+    struct pool_thread *next = next_claimed(p);
+    bool cancel = p->closed && !is_mandatory(h);
+
+    leave_pool(p);
+    call(next); /* before this one blocks */
+    p->setup.run(p->setup.user, t, (struct notified){h}, cancel);
+    enter_pool(p);
+}
+
+static void run_job(struct pool_thread *t)
+{
+    struct pool *p = t->pool;
+    struct pool_job job = t->job;
+
+    t->job.fn = NULL;
+    leave_pool(p);
+    job.fn(t, job.arg);
+    enter_pool(p);
+}
+
+/* Serves the queue. Holding the lock, at the end as well; then it is no blocking thread any more. */
+static void serve_queue(struct pool_thread *t)
+{
+    struct pool *p = t->pool;
+    struct header *h = t->first;
+
+    t->first = NULL;
+    for (;;) {
+        if (t->job.fn != NULL) {
+            run_job(t);
+            if (p->closed || count_of(&p->threads) >= p->setup.max_threads)
+                return;
+            count_by(&p->threads, 1);
+        } else if (h != NULL) {
+            run_one(t, h);
+            h = NULL;
+        } else if (p->head != NULL) {
+            struct header *head = p->head;
+
+            unqueue(p, head);
+            run_one(t, head);
+        } else if (p->closed) {
+            count_by(&p->threads, -1);
+            return;
+        } else if (!wait_idle(t)) {
+            return;
+        }
+    }
+}
+
+/* Holding the lock. One that was counted as made is, or is not. */
+static void settle(struct pool *p)
+{
+    p->starting--;
+    /* mo: relaxed. Under the lock; who waits takes it next. */
+    (void)atomic_fetch_add_explicit(&p->settled, 1, memory_order_relaxed);
+    if (p->waiting != 0)
+        pirn__futex_wake(&p->settled, INT32_MAX);
+}
+
+/* Holding the lock. A pthread has gone, but for what follows it. */
+static void count_gone(struct pool *p)
+{
+    p->live--;
+    /* mo: release: read before `live`, which the lock publishes; pairs with [gone] in pool_join. */
+    (void)atomic_fetch_add_explicit(&p->gone, 1, memory_order_release);
+    pirn__futex_wake(&p->gone, INT32_MAX);
+}
+
+/* Holding the lock. */
+static void keep_record(struct pool *p, struct pool_thread *t)
+{
+    t->idle_next = p->spare;
+    p->spare = t;
+}
+
+/* Nobody is left detached: each joins the one that ended before it. */
+static void end_self(struct pool_thread *t)
+{
+    struct pool *p = t->pool;
+    struct pool_thread *before;
+
+    enter_pool(p);
+    before = p->exited;
+    p->exited = t;
+    count_gone(p);
+    leave_pool(p);
+    if (before == NULL)
+        return;
+    pirn__thread_join(before->id);
+    enter_pool(p);
+    keep_record(p, before);
+    leave_pool(p);
+}
+
+static void thread_main(void *arg)
+{
+    struct pool_thread *t = arg;
+    struct pool *p = t->pool;
+
+    own_thread = t;
+    t->id = pthread_self();
+    p->setup.thread_begin(p->setup.user, t);
+    enter_pool(p);
+    if (!t->for_job)
+        settle(p);
+    serve_queue(t);
+    leave_pool(p);
+    p->setup.thread_end(p->setup.user, t);
+    end_self(t);
+}
+
+bool pirn__pool_is_own_thread(const struct pool *p)
+{
+    return own_thread != NULL && own_thread->pool == p;
+}
+
+/* ---- making one ------------------------------------------------------------------------------------ */
+
+static struct pool_thread *new_record(struct pool *p)
+{
+    const pirn_alloc *a = p->setup.alloc;
+    struct pool_thread *t = a->alloc(a->user, sizeof *t, _Alignof(struct pool_thread));
+    struct pool_thread *newest;
+
+    if (t == NULL)
+        return NULL;
+    *t = (struct pool_thread){.pool = p};
+    p->setup.prepare(p->setup.user, t);
+    /* mo: relaxed. The exchange confirms it. */
+    newest = atomic_load_explicit(&p->all, memory_order_relaxed);
+    do {
+        t->all_next = newest;
+        /* mo: release pairs with [records] in next_poller: the record is whole. Failure relaxed: we
+         * retry. */
+    } while (!atomic_compare_exchange_weak_explicit(&p->all, &newest, t, memory_order_release,
+                                                    memory_order_relaxed));
+    return t;
+}
+
+/* For a job, or (job.fn NULL) for the queue, beginning with @first. Holding the lock, which is given
+ * meanwhile. Return: 0; -EAGAIN, -ENOMEM: nothing has changed. */
+static int make_thread(struct pool *p, struct pool_job job, struct header *first)
+{
+    bool for_job = job.fn != NULL;
+    const char *name = p->setup.thread_name != NULL ? p->setup.thread_name
+                       : for_job                    ? "pirn-worker"
+                                                    : "pirn-blocking";
+    struct pool_thread *t = p->spare;
+    pthread_t id;
+    int r = -ENOMEM;
+
+    /* Counted first: the limit holds while the lock is given. */
+    p->live++;
+    if (!for_job) {
+        p->starting++;
+        count_by(&p->threads, 1);
+    }
+    if (t != NULL)
+        p->spare = t->idle_next;
+    leave_pool(p);
+    if (t == NULL)
+        t = new_record(p);
+    if (t != NULL) {
+        t->job = job;
+        t->first = first;
+        t->for_job = for_job;
+        t->claimed = t->listed = false;
+        r = pirn__thread_start(&id, p->setup.stack_bytes, name, thread_main, t);
+    }
+    enter_pool(p);
+    if (r == 0)
+        return 0;
+    if (t != NULL) {
+        t->job.fn = NULL;
+        keep_record(p, t);
+    }
+    if (!for_job) {
+        count_by(&p->threads, -1);
+        settle(p);
+    }
+    count_gone(p);
+    return r;
+}
+
+/* Holding the lock. Whether there is a blocking thread for sure. */
+static bool has_thread(const struct pool *p)
+{
+    return count_of(&p->threads) != p->starting;
+}
+
+/* Holding the lock, which is given meanwhile: until those that are being made are there, or not. */
+static void wait_settled(struct pool *p)
+{
+    /* mo: relaxed. Under the lock. */
+    uint32_t before = atomic_load_explicit(&p->settled, memory_order_relaxed);
+
+    p->waiting++;
+    leave_pool(p);
+    (void)pirn__futex_wait(&p->settled, before, PIRN_NEVER);
+    enter_pool(p);
+    p->waiting--;
+}
+
+/* ---- pushes ---------------------------------------------------------------------------------------- */
+
+/* Holding the lock. */
+static bool refuses_bounded(const struct pool *p, unsigned flags)
+{
+    return (flags & POOL_BOUNDED) && p->setup.max_queue != PIRN_UNLIMITED &&
+           depth_of(p) >= p->setup.max_queue;
+}
+
+/* Holding the lock. Return: whom to call. */
+static struct pool_thread *queue_and_claim(struct pool *p, struct header *h)
+{
+    queue_behind(p, h, p->tail);
+    if (count_of(&p->idle) != 0) {
+        count_by(&p->idle, -1);
+        p->claims++;
+    }
+    return next_claimed(p);
+}
+
+/* No thread is idle, and one more is allowed. Holding the lock, which is given meanwhile. */
+static int push_to_new(struct pool *p, struct header *h, unsigned flags, struct pool_thread **next)
+{
+    const struct pool_job none = {NULL, NULL};
+    int r;
+
+    if (p->head != NULL && !refuses_bounded(p, flags)) {
+        /* In order; and it has a thread already, as all that is queued. */
+        queue_behind(p, h, p->tail);
+        (void)make_thread(p, none, NULL);
+        return 0;
+    }
+    r = make_thread(p, none, h);
+    if (r == 0)
+        return 0;
+    if (p->closed)
+        return PIRN_ESHUTDOWN;
+    if (!has_thread(p))
+        return r;
+    if (refuses_bounded(p, flags))
+        return -EAGAIN;
+    *next = queue_and_claim(p, h);
+    return 0;
+}
+
+int pirn__pool_push(struct pool *p, struct notified n, unsigned flags)
+{
+    struct pool_thread *next = NULL;
+    int r = 0;
+
+    enter_pool(p);
+    while (!p->closed && !has_thread(p) && count_of(&p->threads) >= p->setup.max_threads)
+        wait_settled(p);
+    if (p->closed)
+        r = PIRN_ESHUTDOWN;
+    else if (count_of(&p->idle) != 0)
+        next = queue_and_claim(p, n.cell);
+    else if (count_of(&p->threads) < p->setup.max_threads)
+        r = push_to_new(p, n.cell, flags, &next);
+    else if (refuses_bounded(p, flags))
+        r = -EAGAIN;
+    else
+        queue_behind(p, n.cell, p->tail);
+    leave_pool(p);
+    call(next);
+    return r;
+}
+
+bool pirn__pool_is_full(struct pool *p)
+{
+    bool full;
+
+    enter_pool(p);
+    full = count_of(&p->idle) == 0 && count_of(&p->threads) >= p->setup.max_threads &&
+           refuses_bounded(p, POOL_BOUNDED);
+    leave_pool(p);
+    return full;
+}
+
+bool pirn__pool_take_out(struct pool *p, struct header *cell)
+{
+    bool in;
+
+    enter_pool(p);
+    in = cell->owned.kind & CELL_QUEUED;
+    if (in) {
+        unqueue(p, cell);
+        trim_claims(p);
+    }
+    leave_pool(p);
+    return in;
+}
+
+void pirn__pool_hurry(struct pool *p, struct header *cell)
+{
+    enter_pool(p);
+    if (cell->owned.kind & CELL_QUEUED) {
+        unqueue(p, cell);
+        queue_behind(p, cell, NULL);
+    }
+    leave_pool(p);
+}
+
+int pirn__pool_start(struct pool *p, struct pool_job job)
+{
+    struct pool_thread *t = NULL;
+    int r = 0;
+
+    enter_pool(p);
+    if (p->closed) {
+        r = -EAGAIN;
+    } else if (count_of(&p->idle) != 0) {
+        t = p->idle_list;
+        unlist_idle(p, t);
+        count_by(&p->idle, -1);
+        count_by(&p->threads, -1);
+        t->job = job;
+    } else {
+        r = make_thread(p, job, NULL);
+    }
+    leave_pool(p);
+    call(t);
+    return r;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------- */
+
+void pirn__pool_close(struct pool *p)
+{
+    struct pool_thread *idle, *next;
+
+    enter_pool(p);
+    p->closed = true;
+    /* Whoever is idle comes, claimed or not. */
+    idle = p->idle_list;
+    p->idle_list = NULL;
+    for (struct pool_thread *t = idle; t != NULL; t = t->idle_next)
+        t->listed = false;
+    count_by(&p->idle, -(int32_t)count_of(&p->idle));
+    p->claims = 0;
+    leave_pool(p);
+    for (; idle != NULL; idle = next) {
+        next = idle->idle_next; /* once called it may end */
+        call(idle);
+    }
+}
+
+bool pirn__pool_take_closed(struct pool *p, struct notified *n)
+{
+    struct header *h;
+
+    enter_pool(p);
+    for (h = p->closed ? p->head : NULL; h != NULL && is_mandatory(h); h = h->queue_next) {
+    }
+    if (h != NULL) {
+        unqueue(p, h);
+        n->cell = h;
+    }
+    leave_pool(p);
+    return h != NULL;
+}
+
+int pirn__pool_join(struct pool *p, pirn_time deadline)
+{
+    struct pool_thread *last = NULL;
+    bool in_time = true;
+
+    for (;;) {
+        /* mo: acquire pairs with [gone] in count_gone: what changes after this look is slept for. */
+        uint32_t gone = atomic_load_explicit(&p->gone, memory_order_acquire);
+        uint32_t live;
+
+        enter_pool(p);
+        live = p->live;
+        if (live == 0) {
+            last = p->exited;
+            p->exited = NULL;
+        }
+        leave_pool(p);
+        if (live == 0)
+            break;
+        if (!in_time)
+            return -ETIMEDOUT;
+        in_time = pirn__futex_wait(&p->gone, gone, deadline);
+    }
+    if (last != NULL) /* which joins the one before, and so on */
+        pirn__thread_join(last->id);
+    return 0;
+}
+
+/* ---- the pool ---------------------------------------------------------------------------------------- */
+
+void pirn__pool_init(struct pool *p, const struct pool_setup *setup)
+{
+    *p = (struct pool){.setup = *setup, .may_spin = pirn__cpus_in_mask() > 1};
+    lock_init(&p->lock);
+}
+
+void pirn__pool_fini(struct pool *p)
+{
+    const pirn_alloc *a = p->setup.alloc;
+    /* mo: relaxed. Nobody else is left. */
+    struct pool_thread *t = atomic_load_explicit(&p->all, memory_order_relaxed);
+
+    while (t != NULL) {
+        struct pool_thread *next = t->all_next;
+
+        a->free(a->user, t, sizeof *t);
+        t = next;
+    }
+    lock_fini(&p->lock);
+}
+
+struct poller *pirn__pool_next_poller(struct pool *p, struct poller *after)
+{
+    struct pool_thread *t;
+
+    if (after != NULL)
+        t = container_of(after, struct pool_thread, poller)->all_next;
+    else
+        /* mo: acquire pairs with [records] in new_record. */
+        t = atomic_load_explicit(&p->all, memory_order_acquire);
+    return t != NULL ? &t->poller : NULL;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* pirn_block_in_place(): a poll that may block, on a thread that then is no worker any more.
+ *
+ * The worker is passed on to another thread of the pool before the function is called. Afterwards this
+ * thread takes it back if the other has not come to it yet; else it ends its poll without one, and
+ * goes back to the pool. */
+#include <errno.h>
+
+#include "runtime/scheduler/multi_thread.h"
+#include "task/base/error.h"
+#include "task/fault.h"
+
+struct blocking_call {
+    int (*fn)(void *arg);
+    void *arg;
+    int result;
+};
+
+static void call(void *arg)
+{
+    struct blocking_call *c = arg;
+
+    c->result = c->fn(c->arg);
+}
+
+/* On this thread waiting is allowed meanwhile. Return: false: it faulted. */
+static bool call_contained(struct blocking_call *c)
+{
+    struct pirn_cx *cx = pirn__scope.cx;
+    unsigned busy = pirn__scope.busy;
+    bool whole;
+
+    pirn__scope.busy = 0;
+    pirn__scope.cx = NULL; /* pirn_now() reads the clock */
+    whole = pirn__contain(call, c);
+    pirn__scope.busy = busy;
+    pirn__scope.cx = cx;
+    return whole;
+}
+
+static int call_unbound(struct blocking_call *c)
+{
+    if (!call_contained(c))
+        pirn__fault_raise();
+    return c->result;
+}
+
+/* The worker that was passed on is this thread's again. False: another thread runs it. */
+static bool take_back(struct runner *r, struct worker *w)
+{
+    if (!pirn__worker_take_over(w))
+        return false;
+    r->worker = w;
+    pirn__context.spawner = &w->spawner;
+    w->spawner.poller = &r->thread->poller;
+    return true;
+}
+
+/* Threads in such calls count as blocking ones: there may be as many as the pool may have. */
+static bool take_place(struct multi_thread *mt)
+{
+    /* mo: relaxed, both: a limit on how many, no more. */
+    uint32_t others = atomic_fetch_add_explicit(&mt->in_place, 1, memory_order_relaxed);
+    uint32_t busy = pirn__pool_busy(&mt->base.blocking.pool);
+
+    if (others + busy < mt->base.max_blocking_threads)
+        return true;
+    (void)atomic_fetch_sub_explicit(&mt->in_place, 1, memory_order_relaxed);
+    return false;
+}
+
+static void give_place(struct multi_thread *mt)
+{
+    /* mo: relaxed. As above. */
+    (void)atomic_fetch_sub_explicit(&mt->in_place, 1, memory_order_relaxed);
+}
+
+/* What waits in the slot goes on with the others. */
+static void empty_slot(struct worker *w)
+{
+    /* mo: acquire pairs with [lifo] in push_lifo: our own, or taken and put back. */
+    struct header *h = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acquire);
+
+    if (h != NULL)
+        pirn__mt_push_local(w, h);
+}
+
+static int on_worker(struct blocking_call *c, struct runner *r)
+{
+    struct worker *w = r->worker;
+    struct multi_thread *mt = w->mt;
+    bool whole;
+
+    empty_slot(w);
+    if (!take_place(mt)) {
+        /* mo: relaxed, a statistic. */
+        (void)atomic_fetch_add_explicit(&mt->kept, 1, memory_order_relaxed);
+        return call_unbound(c);
+    }
+    pirn__spawner_give_back(&w->spawner);
+    r->worker = NULL;
+    pirn__context.spawner = NULL;
+    w->spawner.poller = NULL; /* of the next runner */
+    pirn__worker_pass_on(w);
+    if (pirn__pool_start(&mt->base.blocking.pool, (struct pool_job){pirn__worker_run, w}) != 0 &&
+        take_back(r, w)) {
+        give_place(mt);
+        /* mo: relaxed, a statistic. */
+        (void)atomic_fetch_add_explicit(&mt->kept, 1, memory_order_relaxed);
+        return call_unbound(c);
+    }
+    whole = call_contained(c);
+    give_place(mt);
+    (void)take_back(r, w);
+    if (!whole)
+        pirn__fault_raise();
+    return c->result;
+}
+
+/* Whether this thread is in a place where nothing may wait, and where it cannot leave either. */
+static bool is_forbidden(const struct pirn_handle *h)
+{
+    const struct runner *r = pirn__context.runner;
+
+    if (pirn__scope.busy == 0)
+        return false;
+    if (pirn__scope.busy != 1 || pirn__context.set != NULL || h == NULL ||
+        h->flavor != &pirn__mt_flavor)
+        return true;
+    return r != NULL && r->thread->poller.phase != PHASE_POLL;
+}
+
+int pirn_block_in_place(int (*fn)(void *arg), void *arg)
+{
+    struct blocking_call c = {fn, arg, 0};
+    struct runner *r = pirn__context.runner;
+
+    if (fn == NULL)
+        return pirn__error(-EINVAL, "pirn_block_in_place: fn is NULL");
+    if (is_forbidden(context_handle()))
+        return pirn__error(-EDEADLK, "pirn_block_in_place: not on a current-thread runtime, in a "
+                                     "local set, a drop or a hook");
+    if (pirn__scope.busy == 0)
+        return fn(arg);
+    if (r == NULL || r->worker == NULL)
+        return call_unbound(&c);
+    return on_worker(&c, r);
+}
+
+int pirn_worker_index(void)
+{
+    const struct runner *r = pirn__context.runner;
+
+    if (pirn__context.core != NULL)
+        return 0;
+    return r != NULL && r->worker != NULL ? (int)r->worker->index : -1;
+}

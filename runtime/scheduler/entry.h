@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* A caller's thread inside a runtime: what that overwrites, and how the stay ends. */
+#ifndef PIRN_RUNTIME_SCHEDULER_ENTRY_H
+#define PIRN_RUNTIME_SCHEDULER_ENTRY_H
+
+#include <stdint.h>
+
+#include "runtime/scheduler/context.h"
+
+struct recovery;
+
+/* What entering a runtime overwrites on this thread. */
+struct entry {
+    struct context context;
+    struct pirn_cx *cx;
+    struct recovery *recovery;
+    uint64_t task_id;
+    unsigned busy;
+    void *runtime, *guards;
+};
+
+/* The thread is in @h, driving nothing of it. */
+void pirn__entry_begin(struct entry *e, struct pirn_handle *h);
+void pirn__entry_end(const struct entry *e);
+
+#endif

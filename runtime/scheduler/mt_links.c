@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Linking, for a walker, what sits in queues only.
+ *
+ * A lock-free queue cannot be walked from outside, so a walker asks every worker, waking those that
+ * sleep, and each links what it holds between two polls. While the request stands, tasks that change
+ * hands are linked by who takes them: else one could move from a worker that has not answered to one
+ * that has. */
+#include "runtime/os/clock.h"
+#include "runtime/os/futex.h"
+#include "runtime/scheduler/multi_thread.h"
+
+enum {
+    LINK_PATIENCE_MS = 100,
+    LINK_BATCH = 256,
+};
+
+static uint32_t asked_of(const struct multi_thread *mt)
+{
+    /* mo: acquire pairs with [asked] in the walker; seq_cst pairs with [idle]: a walker asks, then
+     * wakes whoever sleeps; a worker says that it sleeps, then looks here. */
+    return atomic_load_explicit(&mt->base.link_asked, memory_order_seq_cst);
+}
+
+static bool is_before(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+
+bool pirn__worker_is_asked(const struct worker *w)
+{
+    /* mo: relaxed. Written by the worker's runner. */
+    return atomic_load_explicit(&w->link_done, memory_order_relaxed) != asked_of(w->mt);
+}
+
+/* Holding the Notified, or RUNNING. */
+static void link_one(struct worker *w, struct header *h)
+{
+    if (!cell_is_linked(h))
+        (void)pirn__handle_link(&w->mt->base.sched, h);
+}
+
+void pirn__worker_link_moved(struct worker *w, struct header **tasks, uint32_t n)
+{
+    struct multi_thread *mt = w->mt;
+    /* mo: relaxed. If it is behind, a walker's wait is longer over than we know: too much is
+     * linked. */
+    uint32_t closed = atomic_load_explicit(&mt->links_closed, memory_order_relaxed);
+
+    if (LIKELY(!is_before(closed, asked_of(mt))))
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        link_one(w, tasks[i]);
+}
+
+/* What the worker itself holds. Taken out while it is linked: a thief may run what it takes. */
+static void link_own(struct worker *w)
+{
+    struct header *tasks[LINK_BATCH];
+    uint64_t left = queue_pushed(&w->queue) - pirn__queue_position(&w->queue);
+    /* mo: acquire pairs with [lifo] in push_lifo: our own, or taken and put back. */
+    struct header *h = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acquire);
+
+    if (h != NULL) {
+        link_one(w, h);
+        pirn__mt_push_local(w, h);
+    }
+    while (left > 0) {
+        uint32_t n = pirn__queue_take_many(&w->queue, tasks, LINK_BATCH);
+
+        if (n == 0)
+            break;
+        for (uint32_t i = 0; i < n; i++) {
+            link_one(w, tasks[i]);
+            pirn__mt_push_local(w, tasks[i]);
+        }
+        left -= n < left ? n : left;
+    }
+}
+
+/* The shared queue's: by the first worker that comes. */
+static void link_shared(struct worker *w, uint32_t asked)
+{
+    struct multi_thread *mt = w->mt;
+    struct task_list all;
+    /* mo: relaxed, both: who wins links, and answers only then. */
+    uint32_t linked = atomic_load_explicit(&mt->inject_linked, memory_order_relaxed);
+
+    if (!is_before(linked, asked) ||
+        !atomic_compare_exchange_strong_explicit(&mt->inject_linked, &linked, asked,
+                                                 memory_order_relaxed, memory_order_relaxed))
+        return;
+    task_list_init(&all);
+    pirn__global_take_all(&mt->global, &all);
+    for (struct header *h = all.head; h != NULL; h = h->queue_next)
+        link_one(w, h);
+    pirn__global_put_back(&mt->global, &all);
+    pirn__mt_notify(mt); /* somebody may have found it empty meanwhile */
+}
+
+void pirn__worker_serve_walkers(struct worker *w)
+{
+    struct multi_thread *mt = w->mt;
+    uint32_t asked = asked_of(mt);
+
+    /* mo: relaxed. Written by the worker's runner. */
+    if (LIKELY(asked == atomic_load_explicit(&w->link_done, memory_order_relaxed)))
+        return;
+    link_shared(w, asked);
+    link_own(w);
+    /* mo: release pairs with [links] in the walker: it finds what we linked. */
+    atomic_store_explicit(&w->link_done, asked, memory_order_release);
+    /* mo: release pairs with [links] in the walker's wait. */
+    (void)atomic_fetch_add_explicit(&mt->links_served, 1, memory_order_release);
+    pirn__futex_wake(&mt->links_served, INT32_MAX);
+}
+
+static bool all_served(struct multi_thread *mt, uint32_t asked)
+{
+    for (uint32_t i = 0; i < mt->base.workers; i++)
+        /* mo: acquire pairs with [links] in serve_walkers. */
+        if (is_before(atomic_load_explicit(&mt->workers[i].link_done, memory_order_acquire), asked))
+            return false;
+    return true;
+}
+
+static void wake_all(struct multi_thread *mt)
+{
+    for (uint32_t i = 0; i < mt->base.workers; i++)
+        pirn__parker_unpark(&mt->workers[i].parker, &mt->driver);
+}
+
+bool pirn__mt_link_queued(struct pirn_handle *h)
+{
+    struct multi_thread *mt = mt_of(h);
+    struct worker *own = worker_here(mt);
+    pirn_time patience = pirn__clock_now() + LINK_PATIENCE_MS * PIRN_MS;
+    /* mo: release pairs with [asked]; seq_cst pairs with [idle]: see asked_of(). */
+    uint32_t asked = atomic_fetch_add_explicit(&h->link_asked, 1, memory_order_seq_cst) + 1;
+    bool served = false;
+
+    if (own != NULL)
+        pirn__worker_serve_walkers(own);
+    wake_all(mt);
+    do {
+        /* mo: acquire pairs with [links] in serve_walkers: what is looked at next is not older. */
+        uint32_t seen = atomic_load_explicit(&mt->links_served, memory_order_acquire);
+
+        served = all_served(mt, asked) || pirn__mt_has_stopped(mt);
+        if (served || !pirn__futex_wait(&mt->links_served, seen, patience))
+            break;
+    } while (true);
+    /* mo: relaxed. Later walkers have asked for more: theirs is not closed by ours. */
+    if (asked == asked_of(mt))
+        atomic_store_explicit(&mt->links_closed, asked, memory_order_relaxed);
+    return served || all_served(mt, asked);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a task goes that is ready: what tasks ask of the multi-thread scheduler.
+ *
+ * On a worker's own thread: a woken task into the slot for the next to run, whatever that displaces
+ * and everything else behind its queue. From anywhere else: into the shared queue. A task in the slot,
+ * or alone in a queue, wakes nobody: its worker comes to it next, sooner than anybody could wake. */
+#include "runtime/scheduler/multi_thread.h"
+#include "task/base/scope.h"
+#include "task/harness.h"
+
+static struct multi_thread *mt_from(struct sched *s)
+{
+    return (struct multi_thread *)(void *)s;
+}
+
+/* ---- waking workers ------------------------------------------------------------------------------ */
+
+void pirn__mt_notify(struct multi_thread *mt)
+{
+    uint32_t worker;
+
+    if (pirn__idle_pick(&mt->idle, &worker))
+        pirn__parker_unpark(&mt->workers[worker].parker, &mt->driver);
+}
+
+void pirn__mt_notify_from(struct worker *w)
+{
+    if (UNLIKELY(queue_has_surplus(&w->queue) && idle_wants_hint(&w->mt->idle)))
+        pirn__mt_notify(w->mt);
+}
+
+/* ---- pushing --------------------------------------------------------------------------------------- */
+
+/* The queue is full: half of it, and @h, go to the shared one. */
+static COLD void overflow(struct worker *w, struct header *h)
+{
+    struct header *tasks[QUEUE_STEAL_MAX];
+    struct task_list chain;
+    uint32_t n;
+
+    task_list_init(&chain);
+    stat_add(&w->stats.overflows, 1);
+    for (uint32_t taken = 0; taken < QUEUE_SLOTS / 2; taken += n) {
+        n = pirn__queue_take_many(&w->queue, tasks, QUEUE_STEAL_MAX);
+        if (n == 0)
+            break;
+        for (uint32_t i = 0; i < n; i++)
+            task_list_push(&chain, (struct notified){tasks[i]});
+    }
+    task_list_push(&chain, (struct notified){h});
+    if (pirn__global_push_list(&w->mt->global, &chain)) {
+        pirn__mt_notify(w->mt);
+        return;
+    }
+    /* It is closed, so this worker ends soon, and these here. */
+    while ((h = task_list_pop(&chain)) != NULL)
+        pirn__spawner_refuse(&w->mt->base, (struct notified){h});
+}
+
+void pirn__mt_push_local(struct worker *w, struct header *h)
+{
+    if (UNLIKELY(!pirn__queue_push(&w->queue, h)))
+        overflow(w, h);
+    pirn__mt_notify_from(w);
+}
+
+/* False: the runtime has stopped. */
+static bool push_remote(struct multi_thread *mt, struct notified n)
+{
+    if (!pirn__global_push(&mt->global, n))
+        return false;
+    pirn__mt_notify(mt);
+    return true;
+}
+
+static inline void stamp(const struct multi_thread *mt, struct header *h)
+{
+    if (UNLIKELY(mt->base.flags & PIRN_RT_LATENCY_HISTOGRAM))
+        pirn__timing_stamp(h);
+}
+
+void pirn__mt_submit(struct pirn_handle *h, struct unowned_task t)
+{
+    struct multi_thread *mt = mt_of(h);
+    struct worker *w = worker_here(mt);
+    struct notified n = {t.cell};
+
+    stamp(mt, t.cell);
+    if (w == NULL) {
+        if (!push_remote(mt, n))
+            pirn__spawner_refuse(h, n);
+        return;
+    }
+    if (UNLIKELY(w->stopped)) {
+        pirn__spawner_refuse(h, n);
+        return;
+    }
+    stat_add(&w->stats.local_schedules, 1);
+    if (UNLIKELY(!pirn__queue_push(&w->queue, t.cell))) {
+        if (!pirn__queue_grow(&w->queue, &h->sched.alloc) || !pirn__queue_push(&w->queue, t.cell))
+            overflow(w, t.cell);
+    }
+    pirn__mt_notify_from(w);
+}
+
+/* To be run next; what is displaced goes behind the others. */
+static void push_lifo(struct worker *w, struct header *h)
+{
+    struct header *displaced;
+
+    /* mo: relaxed. Only we put something in: if it is empty it stays so. */
+    if (LIKELY(atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL)) {
+        /* mo: release pairs with [lifo] in take_lifo and the thief: the task is there. */
+        atomic_store_explicit(&w->lifo, h, memory_order_release);
+        return;
+    }
+    /* mo: release as above; acquire pairs with [lifo], of our own earlier push. */
+    displaced = atomic_exchange_explicit(&w->lifo, h, memory_order_acq_rel);
+    if (displaced != NULL)
+        pirn__mt_push_local(w, displaced);
+}
+
+/* ---- task/sched.h ---------------------------------------------------------------------------------- */
+
+static bool op_here(struct sched *s)
+{
+    return worker_here(mt_from(s)) != NULL;
+}
+
+static void op_schedule(struct sched *s, struct notified n)
+{
+    struct multi_thread *mt = mt_from(s);
+    struct worker *w = worker_here(mt);
+
+    stamp(mt, n.cell);
+    if (LIKELY(w != NULL)) {
+        stat_add(&w->stats.local_schedules, 1);
+        if (mt->lifo && !w->lifo_off)
+            push_lifo(w, n.cell);
+        else
+            pirn__mt_push_local(w, n.cell);
+        return;
+    }
+    /* Refused: the task is idle, so it is linked, so the closer has it. */
+    if (!push_remote(mt, n) && pirn__state_ref_dec(&n.cell->state, 1))
+        pirn__harness_free(n.cell);
+}
+
+static void op_requeue(struct sched *s, struct notified n, bool yield)
+{
+    struct multi_thread *mt = mt_from(s);
+    struct worker *w = worker_here(mt);
+
+    stamp(mt, n.cell);
+    if (LIKELY(w != NULL)) {
+        if (yield && w->yield_mark == UINT64_MAX)
+            w->yield_mark = queue_pushed(&w->queue);
+        pirn__mt_push_local(w, n.cell);
+    } else if (!push_remote(mt, n)) {
+        /* After block_in_place passed the worker on. */
+        pirn__spawner_refuse(&mt->base, n);
+    }
+}
+
+const struct sched_ops pirn__mt_ops = {
+    .here = op_here,
+    .schedule = op_schedule,
+    .requeue = op_requeue,
+    HANDLE_SCHED_OPS,
+};

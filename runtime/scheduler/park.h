@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a worker sleeps: on the driver if nobody else does, else on a word of its own. */
+#ifndef PIRN_RUNTIME_SCHEDULER_PARK_H
+#define PIRN_RUNTIME_SCHEDULER_PARK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/driver/driver.h"
+#include "task/base/compiler.h"
+
+/* The driver of a runtime whose workers take turns at it. */
+struct shared_driver {
+    _Alignas(CACHE_LINE) _Atomic(bool) taken; /* by the worker that sleeps on it */
+    struct driver driver;                     /* guard, of parking on it: `taken` */
+};
+
+struct parker {
+    _Alignas(CACHE_LINE) _Atomic(uint32_t) state; /* enum in park.c */
+};
+
+void pirn__parker_init(struct parker *p);
+
+/* Sleeps until pirn__parker_unpark(), one call of which before it counts as well, or for no reason. */
+void pirn__parker_park(struct parker *p, struct shared_driver *d);
+
+/* Any thread. What it did before is seen by the sleeper. */
+void pirn__parker_unpark(struct parker *p, struct shared_driver *d);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Histograms of poll times and of the time from wake to poll; nothing is measured unless asked for. */
+#ifndef PIRN_RUNTIME_SCHEDULER_TIMING_H
+#define PIRN_RUNTIME_SCHEDULER_TIMING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pirn/runtime.h>
+
+#include "task/base/compiler.h"
+#include "task/harness.h"
+
+/* mo: all relaxed, statistics; one writer. */
+struct histogram {
+    _Atomic(uint64_t) buckets[PIRN_HISTOGRAM_BUCKETS];
+};
+
+/* Of one worker or core. Either is NULL if it is not asked for. */
+struct timing {
+    struct histogram *polls, *latencies;
+};
+
+/* @flags: PIRN_RT_*. Return: false: no memory; nothing is left behind. */
+bool pirn__timing_init(struct timing *t, uint32_t flags, const pirn_alloc *a);
+void pirn__timing_fini(struct timing *t, const pirn_alloc *a);
+
+/* Adds what @t has counted. */
+void pirn__timing_add(const struct timing *t, enum pirn_histogram_kind kind, pirn_histogram *out);
+
+/* The task was woken or spawned now; before it is pushed. Only if latencies are kept. */
+void pirn__timing_stamp(struct header *h);
+
+/* Runs a task and measures what is asked for. */
+void pirn__timing_run(struct timing *t, struct header *h, struct poller *p);
+
+static inline void timing_run(struct timing *t, struct header *h, struct poller *p)
+{
+    if (LIKELY(t->polls == NULL && t->latencies == NULL))
+        pirn__harness_run((struct local_notified){h}, p);
+    else
+        pirn__timing_run(t, h, p);
+}
+
+#endif

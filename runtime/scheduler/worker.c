@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a worker: run what is ready, look after itself now and then, sleep when there is
+ * nothing.
+ *
+ * The loop sets one recovery point, in the thread's record; what a fault needs afterwards is in the
+ * worker and the runner, not in locals. */
+#include "runtime/os/clock.h"
+#include "runtime/os/thread.h"
+#include "runtime/scheduler/multi_thread.h"
+#include "runtime/scheduler/watchdog.h"
+#include "task/base/assert.h"
+#include "task/base/scope.h"
+#include "task/harness.h"
+
+/* ---- between polls ------------------------------------------------------------------------------- */
+
+static void update_clock(struct worker *w, pirn_time now)
+{
+    w->spawner.poller->tick = pirn__handle_tick(&w->mt->base, now);
+}
+
+/* At least every event_interval polls. */
+static void maintain(struct worker *w)
+{
+    struct multi_thread *mt = w->mt;
+    pirn_time now = pirn__clock_now();
+    uint64_t polls = stat_get(&w->stats.polls);
+
+    w->until_event = mt->base.event_interval;
+    w->yield_mark = UINT64_MAX;
+    pirn__tuning_end(&w->tuning, now, polls);
+    tuning_begin(&w->tuning, now, polls);
+    update_clock(w, now);
+    pirn__worker_serve_walkers(w);
+    pirn__spawner_give_back(&w->spawner);
+}
+
+/* Memory that came back goes where it belongs, before a sleep. */
+static void tidy_memory(struct worker *w)
+{
+    struct pirn_handle *rt = &w->mt->base;
+    struct slab *surplus;
+
+    pirn__spawner_give_back(&w->spawner);
+    surplus = pirn__cache_trim(&w->spawner.cells);
+    if (surplus != NULL)
+        pirn__cache_free_slabs(&rt->sched.alloc, surplus);
+}
+
+/* A poll that was left inside its guard would leave every later one there. */
+static inline void check_guards(void)
+{
+    if (UNLIKELY(pirn__scope.guards != NULL))
+        CLIENT_BUG("pirn_handle_enter", "a poll returned without pirn_enter_exit()");
+}
+
+/* ---- sleep ------------------------------------------------------------------------------------------ */
+
+/* Whether the worker has to look up, asked after its sleep was announced. */
+static bool is_called(struct worker *w)
+{
+    return pirn__mt_has_work(w->mt) || pirn__mt_is_stopping(&w->mt->base) ||
+           pirn__worker_is_asked(w);
+}
+
+/* Until it is picked for new work, or called. */
+static void sleep(struct worker *w)
+{
+    struct multi_thread *mt = w->mt;
+
+    pirn__idle_sleep(&mt->idle, w->index, w->searching);
+    w->searching = false;
+    /* Whoever picks it unparks it after; whoever calls it unparks it as well. */
+    while (!is_called(w)) {
+        pirn__parker_park(&w->parker, &mt->driver);
+        if (!pirn__idle_sleeps(&mt->idle, w->index)) {
+            w->searching = true;
+            return;
+        }
+    }
+    if (!pirn__idle_wake_self(&mt->idle, w->index, true))
+        pirn__parker_park(&w->parker,
+                          &mt->driver); /* somebody picked it: its unpark is on its way */
+    w->searching = true;
+}
+
+static void park(struct worker *w)
+{
+    struct multi_thread *mt = w->mt;
+    uint64_t polls = stat_get(&w->stats.polls);
+    pirn_time now;
+
+    maintain(w);
+    tidy_memory(w);
+    if (pirn__worker_has_work(w))
+        return;
+    (void)scope_swap_id(0); /* hooks and sleep are no task's */
+    poller_idle(w->spawner.poller);
+    pirn__report_thread(&mt->base, REPORT_PARK, w->index);
+    if (!pirn__worker_has_work(w)) { /* the hook may have spawned */
+        now = pirn__clock_now();
+        stat_add(&w->stats.busy_ns, (uint64_t)(now - w->awake_since));
+        stat_add(&w->stats.parks, 1);
+        stat_add(&w->stats.parks_unparks, 1);
+        if (polls == w->polls_at_wake)
+            stat_add(&w->stats.noops, 1);
+        sleep(w);
+        stat_add(&w->stats.parks_unparks, 1);
+        w->awake_since = pirn__clock_now();
+        w->polls_at_wake = polls;
+        update_clock(w, w->awake_since);
+        tuning_begin(&w->tuning, w->awake_since, polls);
+        if (mt->base.watchdog != NULL)
+            pirn__watchdog_call(mt->base.watchdog);
+    }
+    pirn__report_thread(&mt->base, REPORT_UNPARK, w->index);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------ */
+
+static void run_one(struct runner *r, struct header *h)
+{
+    struct worker *w = r->worker;
+
+    if (w->searching) {
+        w->searching = false;
+        if (pirn__idle_end_search(&w->mt->idle))
+            pirn__mt_notify(w->mt);
+    } else {
+        pirn__mt_notify_from(w);
+    }
+    stat_add(&w->stats.polls, 1);
+    timing_run(&w->timing, h, &r->thread->poller);
+    check_guards();
+}
+
+/* Until the runtime stops, or the worker is passed on in a poll. */
+static void run(struct runner *r)
+{
+    struct worker *w;
+
+    while ((w = r->worker) != NULL) {
+        struct header *h;
+
+        if (UNLIKELY(w->until_event-- == 0)) {
+            maintain(w);
+            if (pirn__mt_is_stopping(&w->mt->base))
+                return;
+        }
+        h = pirn__worker_next(w);
+        if (h == NULL)
+            h = pirn__worker_search(w);
+        /* One that yielded, and has come up to its turn: others, and the driver, go first. */
+        if (UNLIKELY(w->yield_mark < pirn__queue_position(&w->queue)))
+            maintain(w);
+        if (LIKELY(h != NULL)) {
+            run_one(r, h);
+            continue;
+        }
+        if (pirn__mt_is_stopping(&w->mt->base))
+            return;
+        park(w);
+    }
+}
+
+bool pirn__worker_take_over(struct worker *w)
+{
+    /* mo: acquire pairs with [worker] in pass_on: the worker is as its last runner left it. */
+    return atomic_exchange_explicit(&w->passed_on, 0, memory_order_acquire) != 0;
+}
+
+void pirn__worker_pass_on(struct worker *w)
+{
+    /* mo: release pairs with [worker] in take_over. */
+    atomic_store_explicit(&w->passed_on, 1, memory_order_release);
+}
+
+/* run(), again after each fault. */
+static void run_guarded(struct runner *r)
+{
+    struct pool_thread *t = r->thread;
+
+    if (_setjmp(t->recovery.at) != 0) {
+        pirn__scope.cx = &t->poller.cx;
+        pirn__scope.task_id = 0;
+        pirn__scope.busy = 1;
+        pirn__scope.guards = NULL;
+        pirn__context.set = NULL;
+        pirn__harness_recover(&t->poller);
+    }
+    pirn__scope.recovery = &t->recovery;
+    run(r);
+    pirn__scope.recovery = NULL;
+}
+
+static void enter(struct runner *r)
+{
+    struct worker *w = r->worker;
+    struct pirn_handle *rt = &w->mt->base;
+    struct poller *p = &r->thread->poller;
+
+    pirn__context = (struct context){.spawner = &w->spawner, .runner = r};
+    pirn__scope.runtime = rt;
+    pirn__scope.cx = &p->cx;
+    pirn__scope.task_id = 0;
+    pirn__scope.busy = 1;
+    pirn__scope.guards = NULL;
+    pirn__poller_init(p, &rt->sched, rt->coop_budget);
+    p->blocking = false;
+    /* mo: relaxed, for people. */
+    atomic_store_explicit(&p->worker, w->index, memory_order_relaxed);
+    w->spawner.poller = p;
+    /* mo: relaxed, a statistic. */
+    atomic_store_explicit(&w->stats.thread_id, pirn__thread_id(), memory_order_relaxed);
+    w->awake_since = pirn__clock_now();
+    update_clock(w, w->awake_since);
+    tuning_begin(&w->tuning, w->awake_since, stat_get(&w->stats.polls));
+}
+
+static void leave(struct runner *r)
+{
+    poller_idle(&r->thread->poller);
+    pirn__context = (struct context){NULL};
+    pirn__scope.runtime = NULL;
+    pirn__scope.cx = NULL;
+    pirn__scope.task_id = 0;
+    pirn__scope.busy = 0;
+    /* mo: relaxed, for people. */
+    atomic_store_explicit(&r->thread->poller.worker, CELL_NO_WORKER, memory_order_relaxed);
+}
+
+void pirn__worker_run(struct pool_thread *t, void *arg)
+{
+    struct worker *w = arg;
+    struct runner r = {w, t};
+
+    if (!pirn__worker_take_over(w))
+        return; /* whoever passed it on has taken it back */
+    enter(&r);
+    run_guarded(&r);
+    if (r.worker != NULL)
+        pirn__worker_stop(w, &t->poller);
+    leave(&r);
+}
