@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The threads a runtime makes: how tasks find one, how one is called, made, and goes.
- *
- * A push claims an idle thread for its task, under the lock; which one it will be is settled when it
- * is called. One is called at a time: it comes for a task, and before it runs it, calls the next if
- * claims are left. So a batch of pushes costs its caller one call, and yet no task waits behind one
- * that blocks while a thread is idle. A busy thread that becomes free takes what is queued; claims
- * that no task is left for end with it.
+/* The threads a runtime makes: how one is made, serves the queue, waits, and goes.
  *
  * A task that a thread is made for does not go through the queue: if the thread cannot be made,
  * nothing has to be found again. Whatever is in the queue has a thread that will come by: it was
@@ -14,148 +8,19 @@
 
 #include <errno.h>
 
+#include "runtime/blocking/claims.h"
 #include "runtime/os/clock.h"
 #include "runtime/os/cpus.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/thread.h"
-#include "task/base/assert.h"
 #include "task/base/relax.h"
-#include "task/cell.h"
 
 enum {
-    TRIES_BEFORE_LOCK = 64, /* it is held for a moment: sleeping for it costs more */
-    LOOKS_PER_CLOCK = 16,
+    LOOKS_PER_CLOCK = 16
 };
 #define SPIN_NS (15 * PIRN_US)
 
 static _Thread_local struct pool_thread *own_thread;
-
-static void enter_pool(struct pool *p)
-{
-    for (unsigned i = 0; i < TRIES_BEFORE_LOCK; i++) {
-        if (pthread_mutex_trylock(&p->lock.mutex) == 0)
-            return;
-        cpu_relax(0);
-    }
-    lock_take(&p->lock);
-}
-
-static void leave_pool(struct pool *p)
-{
-    lock_give(&p->lock);
-}
-
-static uint32_t count_of(const _Atomic(uint32_t) *n)
-{
-    /* mo: relaxed. Under the lock, or a statistic. */
-    return atomic_load_explicit(n, memory_order_relaxed);
-}
-
-static void count_by(_Atomic(uint32_t) *n, int32_t by)
-{
-    /* mo: relaxed. Under the lock; read elsewhere as a statistic. */
-    atomic_store_explicit(n, count_of(n) + (uint32_t)by, memory_order_relaxed);
-}
-
-/* ---- the queue. Holding the lock, all of it ------------------------------------------------------- */
-
-static uint64_t depth_of(const struct pool *p)
-{
-    return stat_get(&p->depth);
-}
-
-static void queue_behind(struct pool *p, struct header *h, struct header *before)
-{
-    struct header *after = before != NULL ? before->queue_next : p->head;
-
-    h->queue_next = after;
-    h->end.queue_prev = before;
-    *(before != NULL ? &before->queue_next : &p->head) = h;
-    *(after != NULL ? &after->end.queue_prev : &p->tail) = h;
-    h->owned.kind |= CELL_QUEUED;
-    stat_add(&p->depth, 1);
-}
-
-static void unqueue(struct pool *p, struct header *h)
-{
-    struct header *before = h->end.queue_prev, *after = h->queue_next;
-
-    *(before != NULL ? &before->queue_next : &p->head) = after;
-    *(after != NULL ? &after->end.queue_prev : &p->tail) = before;
-    h->queue_next = NULL;
-    h->end.ops = NULL; /* what it is from now on */
-    h->owned.kind &= (uint8_t)~CELL_QUEUED;
-    stat_add(&p->depth, (uint64_t)-1);
-}
-
-static bool is_mandatory(const struct header *h)
-{
-    return h->desc->flags & PIRN_TASK_MANDATORY;
-}
-
-/* ---- claims and calls. Holding the lock ------------------------------------------------------------- */
-
-static void list_idle(struct pool *p, struct pool_thread *t)
-{
-    t->idle_prev = NULL;
-    t->idle_next = p->idle_list;
-    if (t->idle_next != NULL)
-        t->idle_next->idle_prev = t;
-    p->idle_list = t;
-    t->listed = true;
-}
-
-static void unlist_idle(struct pool *p, struct pool_thread *t)
-{
-    *(t->idle_prev != NULL ? &t->idle_prev->idle_next : &p->idle_list) = t->idle_next;
-    if (t->idle_next != NULL)
-        t->idle_next->idle_prev = t->idle_prev;
-    t->listed = false;
-}
-
-/* Claims beyond what is queued end. After every change of the queue's length. */
-static void trim_claims(struct pool *p)
-{
-    uint64_t depth = depth_of(p);
-
-    if (p->claims > depth) {
-        count_by(&p->idle, (int32_t)(p->claims - depth));
-        p->claims = (uint32_t)depth;
-    }
-}
-
-/* The next claimed thread, if there is one and nobody is on the way who will call it. The caller
- * passes it to call() when it has left. */
-static struct pool_thread *next_claimed(struct pool *p)
-{
-    struct pool_thread *t;
-
-    trim_claims(p);
-    if (p->claims == 0 || p->calling)
-        return NULL;
-    t = p->idle_list;
-    unlist_idle(p, t);
-    p->claims--;
-    p->calling = true;
-    t->claimed = true;
-    return t;
-}
-
-/* By who took it out of idle_list, not holding the lock. The record outlives it. */
-static void call(struct pool_thread *t)
-{
-    /* mo: release pairs with [call] in is_called: our accesses come before its next ones. What it
-     * comes for is published by the lock. */
-    if (t != NULL &&
-        atomic_exchange_explicit(&t->wake, POOL_CALLED, memory_order_release) == POOL_ASLEEP)
-        pirn__futex_wake(&t->wake, 1);
-}
-
-static bool is_called(const struct pool_thread *t)
-{
-    /* mo: acquire pairs with [call] in call. */
-    return atomic_load_explicit(&t->wake, memory_order_acquire) == POOL_CALLED;
-}
 
 /* ---- an idle thread ------------------------------------------------------------------------------ */
 
@@ -165,18 +30,17 @@ static bool look_before_sleep(struct pool_thread *t)
     struct pool *p = t->pool;
     pirn_time end;
 
-    if (!p->may_spin)
-        return false;
     end = pirn__clock_now() + SPIN_NS;
     do {
         for (unsigned i = 0; i < LOOKS_PER_CLOCK; i++) {
-            if (is_called(t))
+            if (pool_is_called(t))
                 return true;
             cpu_relax(0);
         }
         /* mo: relaxed. A hint, whose turn it is. */
         if (atomic_load_explicit(&p->spinner, memory_order_relaxed) != t)
             return false;
+        cpu_give(); /* a thread with work may wait for this very CPU */
     } while (pirn__clock_now() < end);
     return false;
 }
@@ -189,9 +53,9 @@ static bool sleep_idle(struct pool_thread *t, pirn_time deadline)
     /* mo: relaxed, both: who has called since is seen by is_called below. */
     (void)atomic_compare_exchange_strong_explicit(&t->wake, &awake, POOL_ASLEEP,
                                                   memory_order_relaxed, memory_order_relaxed);
-    while (!is_called(t))
+    while (!pool_is_called(t))
         if (!pirn__futex_wait(&t->wake, POOL_ASLEEP, deadline))
-            return is_called(t);
+            return pool_is_called(t);
     return true;
 }
 
@@ -210,31 +74,34 @@ static pirn_time keep_until(const struct pool *p)
 static bool wait_idle(struct pool_thread *t)
 {
     struct pool *p = t->pool;
+    bool spin;
 
     /* mo: relaxed, both. Under the lock; a hint. */
     atomic_store_explicit(&t->wake, POOL_AWAKE, memory_order_relaxed);
     atomic_store_explicit(&p->spinner, t, memory_order_relaxed);
-    list_idle(p, t);
-    count_by(&p->idle, 1);
-    leave_pool(p);
-    if (look_before_sleep(t) || sleep_idle(t, keep_until(p))) {
-        enter_pool(p);
+    pirn__pool_list_idle(p, t);
+    pool_count_by(&p->idle, 1);
+    /* While another has something to do, it may want the CPU. */
+    spin = p->may_spin && !p->calling && pool_count(&p->idle) == pool_count(&p->threads);
+    pirn__pool_leave(p);
+    if ((spin && look_before_sleep(t)) || sleep_idle(t, keep_until(p))) {
+        pirn__pool_enter(p);
     } else {
-        enter_pool(p);
-        if (t->listed && count_of(&p->idle) != 0) {
-            unlist_idle(p, t);
-            count_by(&p->idle, -1);
-            count_by(&p->threads, -1);
+        pirn__pool_enter(p);
+        if (t->listed && pool_count(&p->idle) != 0) {
+            pirn__pool_unlist_idle(p, t);
+            pool_count_by(&p->idle, -1);
+            pool_count_by(&p->threads, -1);
             return false;
         }
         if (t->listed) { /* everybody in the list is claimed: it comes for one of them */
-            unlist_idle(p, t);
+            pirn__pool_unlist_idle(p, t);
             p->claims--;
             return true;
         }
-        leave_pool(p); /* somebody has decided to call it, and does so any moment */
+        pirn__pool_leave(p); /* somebody has decided to call it, and does so any moment */
         (void)sleep_idle(t, PIRN_NEVER);
-        enter_pool(p);
+        pirn__pool_enter(p);
     }
     if (t->claimed) {
         t->claimed = false;
@@ -245,16 +112,34 @@ static bool wait_idle(struct pool_thread *t)
 
 /* ---- a thread's life ---------------------------------------------------------------------------- */
 
-static void run_one(struct pool_thread *t, struct header *h)
+static void run_queued(struct pool_thread *t, struct header *h)
 {
     struct pool *p = t->pool;
-    struct pool_thread *next = next_claimed(p);
-    bool cancel = p->closed && !is_mandatory(h);
+    struct pool_thread *next = pirn__pool_next_claimed(p);
+    bool cancel = p->closed && !pool_is_mandatory(h);
 
-    leave_pool(p);
-    call(next); /* before this one blocks */
+    pirn__pool_leave(p);
+    pirn__pool_call(next); /* before this one blocks */
+    t->serving = h;
     p->setup.run(p->setup.user, t, (struct notified){h}, cancel);
-    enter_pool(p);
+    t->serving = NULL;
+    pirn__pool_enter(p);
+    if (t->finishing) {
+        t->finishing = false;
+        /* mo: relaxed. Who reads it has the lock. */
+        (void)atomic_fetch_sub_explicit(&p->finishing, 1, memory_order_relaxed);
+    }
+}
+
+void pirn__pool_note_end(struct pool *p, const struct header *h)
+{
+    struct pool_thread *t = own_thread;
+
+    if (t == NULL || t->pool != p || t->serving != h || t->finishing)
+        return;
+    t->finishing = true;
+    /* mo: relaxed. The result's publication brings it to the joiner; for others it is a hint. */
+    (void)atomic_fetch_add_explicit(&p->finishing, 1, memory_order_relaxed);
 }
 
 static void run_job(struct pool_thread *t)
@@ -263,9 +148,9 @@ static void run_job(struct pool_thread *t)
     struct pool_job job = t->job;
 
     t->job.fn = NULL;
-    leave_pool(p);
+    pirn__pool_leave(p);
     job.fn(t, job.arg);
-    enter_pool(p);
+    pirn__pool_enter(p);
 }
 
 /* Serves the queue. Holding the lock, at the end as well; then it is no blocking thread any more. */
@@ -278,19 +163,19 @@ static void serve_queue(struct pool_thread *t)
     for (;;) {
         if (t->job.fn != NULL) {
             run_job(t);
-            if (p->closed || count_of(&p->threads) >= p->setup.max_threads)
+            if (p->closed || pool_count(&p->threads) >= p->setup.max_threads)
                 return;
-            count_by(&p->threads, 1);
+            pool_count_by(&p->threads, 1);
         } else if (h != NULL) {
-            run_one(t, h);
+            run_queued(t, h);
             h = NULL;
         } else if (p->head != NULL) {
             struct header *head = p->head;
 
-            unqueue(p, head);
-            run_one(t, head);
+            pirn__pool_unqueue(p, head);
+            run_queued(t, head);
         } else if (p->closed) {
-            count_by(&p->threads, -1);
+            pool_count_by(&p->threads, -1);
             return;
         } else if (!wait_idle(t)) {
             return;
@@ -330,17 +215,17 @@ static void end_self(struct pool_thread *t)
     struct pool *p = t->pool;
     struct pool_thread *before;
 
-    enter_pool(p);
+    pirn__pool_enter(p);
     before = p->exited;
     p->exited = t;
     count_gone(p);
-    leave_pool(p);
+    pirn__pool_leave(p);
     if (before == NULL)
         return;
     pirn__thread_join(before->id);
-    enter_pool(p);
+    pirn__pool_enter(p);
     keep_record(p, before);
-    leave_pool(p);
+    pirn__pool_leave(p);
 }
 
 static void thread_main(void *arg)
@@ -351,11 +236,11 @@ static void thread_main(void *arg)
     own_thread = t;
     t->id = pthread_self();
     p->setup.thread_begin(p->setup.user, t);
-    enter_pool(p);
+    pirn__pool_enter(p);
     if (!t->for_job)
         settle(p);
     serve_queue(t);
-    leave_pool(p);
+    pirn__pool_leave(p);
     p->setup.thread_end(p->setup.user, t);
     end_self(t);
 }
@@ -404,11 +289,11 @@ static int make_thread(struct pool *p, struct pool_job job, struct header *first
     p->live++;
     if (!for_job) {
         p->starting++;
-        count_by(&p->threads, 1);
+        pool_count_by(&p->threads, 1);
     }
     if (t != NULL)
         p->spare = t->idle_next;
-    leave_pool(p);
+    pirn__pool_leave(p);
     if (t == NULL)
         t = new_record(p);
     if (t != NULL) {
@@ -418,7 +303,7 @@ static int make_thread(struct pool *p, struct pool_job job, struct header *first
         t->claimed = t->listed = false;
         r = pirn__thread_start(&id, p->setup.stack_bytes, name, thread_main, t);
     }
-    enter_pool(p);
+    pirn__pool_enter(p);
     if (r == 0)
         return 0;
     if (t != NULL) {
@@ -426,7 +311,7 @@ static int make_thread(struct pool *p, struct pool_job job, struct header *first
         keep_record(p, t);
     }
     if (!for_job) {
-        count_by(&p->threads, -1);
+        pool_count_by(&p->threads, -1);
         settle(p);
     }
     count_gone(p);
@@ -436,7 +321,7 @@ static int make_thread(struct pool *p, struct pool_job job, struct header *first
 /* Holding the lock. Whether there is a blocking thread for sure. */
 static bool has_thread(const struct pool *p)
 {
-    return count_of(&p->threads) != p->starting;
+    return pool_count(&p->threads) != p->starting;
 }
 
 /* Holding the lock, which is given meanwhile: until those that are being made are there, or not. */
@@ -446,9 +331,9 @@ static void wait_settled(struct pool *p)
     uint32_t before = atomic_load_explicit(&p->settled, memory_order_relaxed);
 
     p->waiting++;
-    leave_pool(p);
+    pirn__pool_leave(p);
     (void)pirn__futex_wait(&p->settled, before, PIRN_NEVER);
-    enter_pool(p);
+    pirn__pool_enter(p);
     p->waiting--;
 }
 
@@ -458,18 +343,26 @@ static void wait_settled(struct pool *p)
 static bool refuses_bounded(const struct pool *p, unsigned flags)
 {
     return (flags & POOL_BOUNDED) && p->setup.max_queue != PIRN_UNLIMITED &&
-           depth_of(p) >= p->setup.max_queue;
+           pool_depth(p) >= p->setup.max_queue;
+}
+
+/* Holding the lock. Whether threads that are free in a moment take as many tasks. */
+static bool are_finishing(const struct pool *p, uint64_t tasks)
+{
+    return pool_count(&p->finishing) >= tasks;
 }
 
 /* Holding the lock. Return: whom to call. */
 static struct pool_thread *queue_and_claim(struct pool *p, struct header *h)
 {
-    queue_behind(p, h, p->tail);
-    if (count_of(&p->idle) != 0) {
-        count_by(&p->idle, -1);
+    pirn__pool_queue_behind(p, h, p->tail);
+    if (are_finishing(p, pool_depth(p)))
+        return NULL;
+    if (pool_count(&p->idle) != 0) {
+        pool_count_by(&p->idle, -1);
         p->claims++;
     }
-    return next_claimed(p);
+    return pirn__pool_next_claimed(p);
 }
 
 /* No thread is idle, and one more is allowed. Holding the lock, which is given meanwhile. */
@@ -480,7 +373,7 @@ static int push_to_new(struct pool *p, struct header *h, unsigned flags, struct 
 
     if (p->head != NULL && !refuses_bounded(p, flags)) {
         /* In order; and it has a thread already, as all that is queued. */
-        queue_behind(p, h, p->tail);
+        pirn__pool_queue_behind(p, h, p->tail);
         (void)make_thread(p, none, NULL);
         return 0;
     }
@@ -502,21 +395,21 @@ int pirn__pool_push(struct pool *p, struct notified n, unsigned flags)
     struct pool_thread *next = NULL;
     int r = 0;
 
-    enter_pool(p);
-    while (!p->closed && !has_thread(p) && count_of(&p->threads) >= p->setup.max_threads)
+    pirn__pool_enter(p);
+    while (!p->closed && !has_thread(p) && pool_count(&p->threads) >= p->setup.max_threads)
         wait_settled(p);
     if (p->closed)
         r = PIRN_ESHUTDOWN;
-    else if (count_of(&p->idle) != 0)
+    else if (pool_count(&p->idle) != 0 || are_finishing(p, pool_depth(p) + 1))
         next = queue_and_claim(p, n.cell);
-    else if (count_of(&p->threads) < p->setup.max_threads)
+    else if (pool_count(&p->threads) < p->setup.max_threads)
         r = push_to_new(p, n.cell, flags, &next);
     else if (refuses_bounded(p, flags))
         r = -EAGAIN;
     else
-        queue_behind(p, n.cell, p->tail);
-    leave_pool(p);
-    call(next);
+        pirn__pool_queue_behind(p, n.cell, p->tail);
+    pirn__pool_leave(p);
+    pirn__pool_call(next);
     return r;
 }
 
@@ -524,10 +417,10 @@ bool pirn__pool_is_full(struct pool *p)
 {
     bool full;
 
-    enter_pool(p);
-    full = count_of(&p->idle) == 0 && count_of(&p->threads) >= p->setup.max_threads &&
+    pirn__pool_enter(p);
+    full = pool_count(&p->idle) == 0 && pool_count(&p->threads) >= p->setup.max_threads &&
            refuses_bounded(p, POOL_BOUNDED);
-    leave_pool(p);
+    pirn__pool_leave(p);
     return full;
 }
 
@@ -535,24 +428,24 @@ bool pirn__pool_take_out(struct pool *p, struct header *cell)
 {
     bool in;
 
-    enter_pool(p);
+    pirn__pool_enter(p);
     in = cell->owned.kind & CELL_QUEUED;
     if (in) {
-        unqueue(p, cell);
-        trim_claims(p);
+        pirn__pool_unqueue(p, cell);
+        pirn__pool_trim_claims(p);
     }
-    leave_pool(p);
+    pirn__pool_leave(p);
     return in;
 }
 
 void pirn__pool_hurry(struct pool *p, struct header *cell)
 {
-    enter_pool(p);
+    pirn__pool_enter(p);
     if (cell->owned.kind & CELL_QUEUED) {
-        unqueue(p, cell);
-        queue_behind(p, cell, NULL);
+        pirn__pool_unqueue(p, cell);
+        pirn__pool_queue_behind(p, cell, NULL);
     }
-    leave_pool(p);
+    pirn__pool_leave(p);
 }
 
 int pirn__pool_start(struct pool *p, struct pool_job job)
@@ -560,20 +453,20 @@ int pirn__pool_start(struct pool *p, struct pool_job job)
     struct pool_thread *t = NULL;
     int r = 0;
 
-    enter_pool(p);
+    pirn__pool_enter(p);
     if (p->closed) {
         r = -EAGAIN;
-    } else if (count_of(&p->idle) != 0) {
+    } else if (pool_count(&p->idle) != 0) {
         t = p->idle_list;
-        unlist_idle(p, t);
-        count_by(&p->idle, -1);
-        count_by(&p->threads, -1);
+        pirn__pool_unlist_idle(p, t);
+        pool_count_by(&p->idle, -1);
+        pool_count_by(&p->threads, -1);
         t->job = job;
     } else {
         r = make_thread(p, job, NULL);
     }
-    leave_pool(p);
-    call(t);
+    pirn__pool_leave(p);
+    pirn__pool_call(t);
     return r;
 }
 
@@ -583,19 +476,19 @@ void pirn__pool_close(struct pool *p)
 {
     struct pool_thread *idle, *next;
 
-    enter_pool(p);
+    pirn__pool_enter(p);
     p->closed = true;
     /* Whoever is idle comes, claimed or not. */
     idle = p->idle_list;
     p->idle_list = NULL;
     for (struct pool_thread *t = idle; t != NULL; t = t->idle_next)
         t->listed = false;
-    count_by(&p->idle, -(int32_t)count_of(&p->idle));
+    pool_count_by(&p->idle, -(int32_t)pool_count(&p->idle));
     p->claims = 0;
-    leave_pool(p);
+    pirn__pool_leave(p);
     for (; idle != NULL; idle = next) {
         next = idle->idle_next; /* once called it may end */
-        call(idle);
+        pirn__pool_call(idle);
     }
 }
 
@@ -603,14 +496,14 @@ bool pirn__pool_take_closed(struct pool *p, struct notified *n)
 {
     struct header *h;
 
-    enter_pool(p);
-    for (h = p->closed ? p->head : NULL; h != NULL && is_mandatory(h); h = h->queue_next) {
+    pirn__pool_enter(p);
+    for (h = p->closed ? p->head : NULL; h != NULL && pool_is_mandatory(h); h = h->queue_next) {
     }
     if (h != NULL) {
-        unqueue(p, h);
+        pirn__pool_unqueue(p, h);
         n->cell = h;
     }
-    leave_pool(p);
+    pirn__pool_leave(p);
     return h != NULL;
 }
 
@@ -624,13 +517,13 @@ int pirn__pool_join(struct pool *p, pirn_time deadline)
         uint32_t gone = atomic_load_explicit(&p->gone, memory_order_acquire);
         uint32_t live;
 
-        enter_pool(p);
+        pirn__pool_enter(p);
         live = p->live;
         if (live == 0) {
             last = p->exited;
             p->exited = NULL;
         }
-        leave_pool(p);
+        pirn__pool_leave(p);
         if (live == 0)
             break;
         if (!in_time)

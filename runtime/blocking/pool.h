@@ -33,12 +33,16 @@ struct pool_thread {
     struct poller poller; /* for whatever it runs; walkers and metrics read parts of it */
     struct recovery recovery;
     struct pool *pool;
+    uint32_t began_as; /* what the hook of its start was told; guard: the thread, as the next */
+    bool told;         /* and that it was */
     struct pool_thread *all_next; /* immutable: in pool->all; records are added, never taken out */
     struct pool_thread *idle_next, *idle_prev; /* guard: the pool's lock, as all down to `job` */
     bool listed;                               /* in idle_list (or, by idle_next, a spare record) */
     bool claimed;                              /* it was called for a task, and has not come yet */
     struct pool_job job;
     bool for_job;           /* it was made for a job. Written before it starts, as `first` */
+    struct header *serving; /* guard: the thread, as the next. The task it runs; NULL: none */
+    bool finishing;         /* and that has ended: it is counted in pool->finishing */
     struct header *first;   /* the task it was made for; NULL: it looks into the queue */
     pthread_t id;           /* written by itself, before it can be in pool->exited */
     _Atomic(uint32_t) wake; /* enum pool_wake; a futex */
@@ -81,6 +85,9 @@ struct pool {
     /* Of those in idle_list, so many belong to tasks in the queue, and are called one after the
      * other: there are claims only while one is on its way, which calls the next. */
     uint32_t claims;
+    /* Threads whose task has ended, and that come back without anything in between that may block: so
+     * many tasks need nobody else. Raised without the lock, lowered under it. */
+    _Atomic(uint32_t) finishing;
     bool calling; /* one that was called for a task has not come yet */
     bool closed;
     struct pool_thread *idle_list; /* the one that went idle last is called first */
@@ -104,6 +111,9 @@ enum pool_push {
  * is no thread and none can be made; -ENOMEM: likewise, for memory; PIRN_ESHUTDOWN: closed. On
  * failure @n is still the caller's. */
 int pirn__pool_push(struct pool *p, struct notified n, unsigned flags);
+/* The task has ended, and its joiner is about to be told: if it is what this thread serves, the
+ * thread is as good as free. So who is told finds it, and wakes no other for the next task. */
+void pirn__pool_note_end(struct pool *p, const struct header *h);
 /* Whether a bounded push would find the queue full, just now. */
 bool pirn__pool_is_full(struct pool *p);
 /* Takes a task out of the queue again. Return: whether it was in; then its Notified is the

@@ -78,8 +78,7 @@ static void give_place(struct multi_thread *mt)
 /* What waits in the slot goes on with the others. */
 static void empty_slot(struct worker *w)
 {
-    /* mo: acquire pairs with [lifo] in push_lifo: our own, or taken and put back. */
-    struct header *h = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acquire);
+    struct header *h = pirn__worker_take_lifo(w);
 
     if (h != NULL)
         pirn__mt_push_local(w, h);

@@ -81,7 +81,12 @@ static bool blocking_link(struct sched *s, struct header *h)
 
 static bool blocking_unlink(struct sched *s, struct header *h)
 {
-    return pirn__owned_unlink(&of_sched(s)->owned, h);
+    struct blocking *b = of_sched(s);
+
+    /* The last of a task's end but telling its joiner, unless something of the caller's follows. */
+    if (h->desc->out_drop == NULL && !(s->watch & WATCH_TERMINATE))
+        pirn__pool_note_end(&b->pool, h);
+    return pirn__owned_unlink(&b->owned, h);
 }
 
 static void blocking_free_cell(struct sched *s, struct header *h)
@@ -164,20 +169,30 @@ static void prepare_thread(void *user, struct pool_thread *t)
     claim_poller(b, &t->poller);
 }
 
-static void begin_queue_thread(void *user, struct pool_thread *t)
+void pirn__blocking_tell_start(struct blocking *b, struct pool_thread *t, uint32_t worker)
 {
-    struct blocking *b = user;
-
-    if (!t->for_job) /* a job tells with its worker's index */
-        pirn__report_thread(b->rt, REPORT_START, PIRN_NO_WORKER);
+    if (t->told)
+        return;
+    t->told = true;
+    t->began_as = worker;
+    pirn__report_thread(b->rt, REPORT_START, worker);
 }
 
-static void end_queue_thread(void *user, struct pool_thread *t)
+static void begin_thread(void *user, struct pool_thread *t)
 {
     struct blocking *b = user;
 
-    if (!t->for_job)
-        pirn__report_thread(b->rt, REPORT_STOP, PIRN_NO_WORKER);
+    t->told = false;
+    if (!t->for_job) /* a worker tells with its index */
+        pirn__blocking_tell_start(b, t, PIRN_NO_WORKER);
+}
+
+static void end_thread(void *user, struct pool_thread *t)
+{
+    struct blocking *b = user;
+
+    if (t->told)
+        pirn__report_thread(b->rt, REPORT_STOP, t->began_as);
 }
 
 /* The scope of a blocking poll. There is no poll that lends its budget or its clock to what is
@@ -229,8 +244,8 @@ void pirn__blocking_init(struct blocking *b, struct pirn_handle *rt)
         .thread_name = rt->thread_name,
         .user = b,
         .prepare = prepare_thread,
-        .thread_begin = begin_queue_thread,
-        .thread_end = end_queue_thread,
+        .thread_begin = begin_thread,
+        .thread_end = end_thread,
         .run = run_blocking,
     };
 
@@ -280,6 +295,10 @@ int pirn__blocking_submit(struct blocking *b, struct unowned_task t, const char 
     if (flags != 0 && b->rt->hooks.on_task_spawn != NULL && pirn__pool_is_full(&b->pool))
         return refused(-EAGAIN, call);
     pirn__spawner_tell(b->rt, h);
+    if (b->rt->flavor->is_stopping(b->rt)) { /* also before its queue is closed */
+        pirn__spawner_refuse(b->rt, (struct notified){h});
+        return 0;
+    }
     /* mo: relaxed, both: for walkers, before it is linked. */
     atomic_store_explicit(&h->site,
                           (atomic_load_explicit(&h->site, memory_order_relaxed) & CELL_SITE_MASK) |

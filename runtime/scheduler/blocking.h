@@ -38,6 +38,9 @@ int pirn__blocking_shutdown(struct blocking *b, pirn_time deadline);
 /* Whether this thread is the pool's: it must not wait for its own end. */
 bool pirn__blocking_is_inside(const struct blocking *b);
 
+/* The hook of a thread's start, once in its life. On the thread. */
+void pirn__blocking_tell_start(struct blocking *b, struct pool_thread *t, uint32_t worker);
+
 /* Adds the pool's own figures. */
 void pirn__blocking_metrics(const struct blocking *b, pirn_metrics *m);
 

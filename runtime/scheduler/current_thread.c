@@ -288,7 +288,7 @@ void pirn__ct_park(struct core *core)
 {
     struct current_thread *ct = core->ct;
 
-    if (pending(core))
+    if (pending(core) || pirn__patience_look(&core->patience, pending, core))
         return;
     (void)scope_swap_id(0); /* hooks and sleep are no task's */
     poller_idle(&core->poller);
@@ -296,10 +296,12 @@ void pirn__ct_park(struct core *core)
     /* The hook may have woken or spawned: `pending` looks again. */
     stat_add(&core->parks, 1); /* before: whoever looks while we sleep finds it counted */
     pirn__ct_set_awake(ct, false);
-    if (pirn__driver_park(&ct->driver, pending, core))
+    if (pirn__driver_park(&ct->driver, pending, core)) {
+        pirn__patience_slept(&core->patience);
         update_clock(core);
-    else
+    } else {
         stat_add(&core->parks, (uint64_t)-1);
+    }
     pirn__ct_set_awake(ct, true);
     pirn__report_thread(&ct->base, REPORT_UNPARK, 0);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "runtime/driver/driver.h"
+#include "runtime/os/patience.h"
 #include "runtime/scheduler/context.h"
 #include "runtime/scheduler/inject.h"
 #include "runtime/scheduler/rt_handle.h"
@@ -36,6 +37,7 @@ struct core {
     struct root *root;         /* of the block_on that drives; NULL in a turn */
     uint64_t pass, passes;     /* of a turn: polls left in this pass, and passes begun */
     pirn_time until;           /* of a turn */
+    struct patience patience;
     struct recovery recovery;
     struct spawner spawner;
     _Atomic(uint64_t) parks, remote_schedules; /* written by who has the core; read for metrics */

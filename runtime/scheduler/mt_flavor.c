@@ -12,21 +12,35 @@
 
 /* ---- pirn_block_on --------------------------------------------------------------------------------- */
 
+static bool is_signalled(void *root)
+{
+    return pirn__waiter_is_signalled(&((struct root *)root)->waiter);
+}
+
+static void wait_for_wake(struct root *root)
+{
+    if (pirn__patience_look(&root->patience, is_signalled, root))
+        return;
+    (void)pirn__waiter_sleep(&root->waiter, PIRN_NEVER);
+    pirn__patience_slept(&root->patience);
+}
+
 /* The root is polled here when it is woken; the workers do the rest. */
 static enum end drive_root(struct multi_thread *mt, struct root *root)
 {
     enum end end = END_IDLE;
     bool told;
 
+    /* In the list before the look: told to stop under its lock, or seen here. */
+    pirn__waiters_add(&mt->waiters, &root->waiter);
     while (end == END_IDLE) {
-        /* In the list before the look: told to stop under its lock, or seen here. */
-        pirn__waiters_add(&mt->waiters, &root->waiter);
+        told = false;
         if (pirn__mt_is_stopping(&mt->base))
             end = END_STOPPED;
         else if (pirn__root_take_wake(root, &told))
             end = pirn__root_poll_contained(root, mt->base.coop_budget);
         else if (!told)
-            (void)pirn__waiter_sleep(&root->waiter, PIRN_NEVER);
+            wait_for_wake(root);
     }
     pirn__waiters_remove(&mt->waiters, &root->waiter, true);
     return end;
@@ -79,22 +93,27 @@ static bool mt_is_awake(struct pirn_handle *h)
     return !pirn__idle_all_asleep(&mt_of(h)->idle);
 }
 
+/* The watchdog's thread steals everything that waits behind the poll, and shares it out. */
 static void mt_relieve(struct pirn_handle *h, uint32_t worker)
 {
     struct multi_thread *mt = mt_of(h);
     struct worker *w = nth(h, worker);
-    struct header *next;
+    struct header *tasks[QUEUE_STEAL_MAX];
+    struct task_list chain;
+    uint32_t n;
 
     if (w == NULL)
         return;
-    /* mo: acquire pairs with [lifo] in push_lifo. */
-    next = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acquire);
-    if (next != NULL && !pirn__global_push(&mt->global, (struct notified){next})) {
-        pirn__spawner_refuse(h, (struct notified){next}); /* it stops: the task ends here */
-        next = NULL;
-    }
-    if (next != NULL || !pirn__queue_is_empty(&w->queue))
-        pirn__mt_notify(mt);
+    task_list_init(&chain);
+    tasks[0] = pirn__worker_take_lifo(w);
+    n = tasks[0] != NULL;
+    do {
+        pirn__mt_link_moved(mt, tasks, n);
+        for (uint32_t i = 0; i < n; i++)
+            task_list_push(&chain, (struct notified){tasks[i]});
+        n = pirn__queue_steal(&w->queue, tasks);
+    } while (n != 0);
+    pirn__mt_push_shared(mt, &chain);
 }
 
 static void mt_add_metrics(struct pirn_handle *h, pirn_metrics *m)

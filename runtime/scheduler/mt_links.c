@@ -33,15 +33,14 @@ bool pirn__worker_is_asked(const struct worker *w)
 }
 
 /* Holding the Notified, or RUNNING. */
-static void link_one(struct worker *w, struct header *h)
+static void link_one(struct multi_thread *mt, struct header *h)
 {
     if (!cell_is_linked(h))
-        (void)pirn__handle_link(&w->mt->base.sched, h);
+        (void)pirn__handle_link(&mt->base.sched, h);
 }
 
-void pirn__worker_link_moved(struct worker *w, struct header **tasks, uint32_t n)
+void pirn__mt_link_moved(struct multi_thread *mt, struct header **tasks, uint32_t n)
 {
-    struct multi_thread *mt = w->mt;
     /* mo: relaxed. If it is behind, a walker's wait is longer over than we know: too much is
      * linked. */
     uint32_t closed = atomic_load_explicit(&mt->links_closed, memory_order_relaxed);
@@ -49,7 +48,7 @@ void pirn__worker_link_moved(struct worker *w, struct header **tasks, uint32_t n
     if (LIKELY(!is_before(closed, asked_of(mt))))
         return;
     for (uint32_t i = 0; i < n; i++)
-        link_one(w, tasks[i]);
+        link_one(mt, tasks[i]);
 }
 
 /* What the worker itself holds. Taken out while it is linked: a thief may run what it takes. */
@@ -57,11 +56,10 @@ static void link_own(struct worker *w)
 {
     struct header *tasks[LINK_BATCH];
     uint64_t left = queue_pushed(&w->queue) - pirn__queue_position(&w->queue);
-    /* mo: acquire pairs with [lifo] in push_lifo: our own, or taken and put back. */
-    struct header *h = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acquire);
+    struct header *h = pirn__worker_take_lifo(w);
 
     if (h != NULL) {
-        link_one(w, h);
+        link_one(w->mt, h);
         pirn__mt_push_local(w, h);
     }
     while (left > 0) {
@@ -70,7 +68,7 @@ static void link_own(struct worker *w)
         if (n == 0)
             break;
         for (uint32_t i = 0; i < n; i++) {
-            link_one(w, tasks[i]);
+            link_one(w->mt, tasks[i]);
             pirn__mt_push_local(w, tasks[i]);
         }
         left -= n < left ? n : left;
@@ -92,7 +90,7 @@ static void link_shared(struct worker *w, uint32_t asked)
     task_list_init(&all);
     pirn__global_take_all(&mt->global, &all);
     for (struct header *h = all.head; h != NULL; h = h->queue_next)
-        link_one(w, h);
+        link_one(mt, h);
     pirn__global_put_back(&mt->global, &all);
     pirn__mt_notify(mt); /* somebody may have found it empty meanwhile */
 }

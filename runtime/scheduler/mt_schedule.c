@@ -31,6 +31,21 @@ void pirn__mt_notify_from(struct worker *w)
 
 /* ---- pushing --------------------------------------------------------------------------------------- */
 
+void pirn__mt_push_shared(struct multi_thread *mt, struct task_list *chain)
+{
+    struct header *h;
+
+    if (chain->head == NULL)
+        return;
+    if (pirn__global_push_list(&mt->global, chain)) {
+        pirn__mt_notify(mt);
+        return;
+    }
+    /* It is closed: the runtime stops, and these end here. */
+    while ((h = task_list_pop(chain)) != NULL)
+        pirn__spawner_refuse(&mt->base, (struct notified){h});
+}
+
 /* The queue is full: half of it, and @h, go to the shared one. */
 static COLD void overflow(struct worker *w, struct header *h)
 {
@@ -44,17 +59,13 @@ static COLD void overflow(struct worker *w, struct header *h)
         n = pirn__queue_take_many(&w->queue, tasks, QUEUE_STEAL_MAX);
         if (n == 0)
             break;
+        pirn__mt_link_moved(w->mt, tasks, n);
         for (uint32_t i = 0; i < n; i++)
             task_list_push(&chain, (struct notified){tasks[i]});
     }
+    pirn__mt_link_moved(w->mt, &h, 1);
     task_list_push(&chain, (struct notified){h});
-    if (pirn__global_push_list(&w->mt->global, &chain)) {
-        pirn__mt_notify(w->mt);
-        return;
-    }
-    /* It is closed, so this worker ends soon, and these here. */
-    while ((h = task_list_pop(&chain)) != NULL)
-        pirn__spawner_refuse(&w->mt->base, (struct notified){h});
+    pirn__mt_push_shared(w->mt, &chain);
 }
 
 void pirn__mt_push_local(struct worker *w, struct header *h)
@@ -156,9 +167,10 @@ static void op_requeue(struct sched *s, struct notified n, bool yield)
         if (yield && w->yield_mark == UINT64_MAX)
             w->yield_mark = queue_pushed(&w->queue);
         pirn__mt_push_local(w, n.cell);
-    } else if (!push_remote(mt, n)) {
-        /* After block_in_place passed the worker on. */
-        pirn__spawner_refuse(&mt->base, n);
+    } else { /* after block_in_place passed the worker on */
+        pirn__mt_link_moved(mt, &n.cell, 1);
+        if (!push_remote(mt, n))
+            pirn__spawner_refuse(&mt->base, n);
     }
 }
 

@@ -60,8 +60,7 @@ static void end_linked(struct worker *w, struct poller *p)
 
 static struct header *left_in(struct worker *w)
 {
-    /* mo: acquire pairs with [lifo] in push_lifo. */
-    struct header *h = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acquire);
+    struct header *h = pirn__worker_take_lifo(w);
 
     return h != NULL ? h : pirn__queue_take(&w->queue, false);
 }
@@ -73,6 +72,7 @@ static void drain(struct multi_thread *mt, struct poller *p)
     struct header *h;
     bool any;
 
+    pirn__global_close(&mt->global); /* if who asked has not come to it yet */
     do {
         any = false;
         for (uint32_t i = 0; i < mt->base.workers; i++)
@@ -117,6 +117,8 @@ int pirn__mt_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good)
     int r;
 
     (void)for_good;
+    if (pirn__blocking_is_inside(&h->blocking))
+        return pirn__error(-EDEADLK, "pirn_runtime_shutdown: on a thread of the runtime's own");
     pirn__mt_ask_stop(h);
     while (!pirn__mt_has_stopped(mt))
         if (!pirn__futex_wait(&mt->stop, MT_STOPPING, deadline) && !pirn__mt_has_stopped(mt))

@@ -109,6 +109,8 @@ void pirn__mt_submit(struct pirn_handle *h, struct unowned_task t);
 void pirn__mt_notify(struct multi_thread *mt);
 /* The same for a task that @w has pushed itself; cheaper. */
 void pirn__mt_notify_from(struct worker *w);
+/* Tasks that no worker keeps: into the shared queue, or, if that is closed, to their end. */
+void pirn__mt_push_shared(struct multi_thread *mt, struct task_list *chain);
 /* Behind the others in its own queue. */
 void pirn__mt_push_local(struct worker *w, struct header *h);
 
@@ -119,9 +121,17 @@ void pirn__worker_run(struct pool_thread *t, void *worker);
 void pirn__worker_pass_on(struct worker *w);
 bool pirn__worker_take_over(struct worker *w);
 
+/* Between polls, at least every event_interval of them. A task may be in the caller's hands. */
+void pirn__worker_maintain(struct worker *w);
+
 /* ---- finding tasks: runtime/scheduler/worker_find.c ---- */
+/* The task in a worker's slot, which anybody may take; NULL: there is none. */
+struct header *pirn__worker_take_lifo(struct worker *w);
 /* The next to run from what the worker has, and from the shared queue when it is its turn; NULL. */
 struct header *pirn__worker_next(struct worker *w);
+/* @h has yielded, and has come up to its turn: the worker looks after itself first, and whatever came
+ * from outside goes first. Return: what is to run. */
+struct header *pirn__worker_before_yielded(struct worker *w, struct header *h);
 /* Looks at other workers, for a while if nobody else does; NULL: nothing. */
 struct header *pirn__worker_search(struct worker *w);
 /* Whether any queue has something; sequentially consistent, after announcing sleep. */
@@ -132,12 +142,12 @@ bool pirn__worker_has_work(struct worker *w);
 /* ---- for walkers: runtime/scheduler/mt_links.c ---- */
 /* flavor_ops.link_queued */
 bool pirn__mt_link_queued(struct pirn_handle *h);
-/* Links what is in the worker's queues, if a walker has asked. */
+/* Links what is in the worker's queues, if a walker has asked. No task is in the caller's hands. */
 void pirn__worker_serve_walkers(struct worker *w);
 /* Whether a walker has asked that this worker has not served. */
 bool pirn__worker_is_asked(const struct worker *w);
-/* Tasks that changed hands: linked while a walker waits. */
-void pirn__worker_link_moved(struct worker *w, struct header **tasks, uint32_t n);
+/* Tasks that change queues: linked while a walker waits. The caller has their Notifieds. */
+void pirn__mt_link_moved(struct multi_thread *mt, struct header **tasks, uint32_t n);
 
 /* ---- the end: runtime/scheduler/mt_stop.c ---- */
 void pirn__mt_ask_stop(struct pirn_handle *h);

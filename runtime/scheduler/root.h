@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/os/patience.h"
 #include "runtime/scheduler/context.h"
 #include "runtime/scheduler/rt_handle.h"
 #include "runtime/scheduler/waiter.h"
@@ -31,7 +32,8 @@ struct root {
     struct pirn_op *ops;
     const pirn_task_desc *desc;
     void *frame, *out;
-    bool out_given; /* by the caller; else `out` is room of the call's own */
+    struct patience patience; /* guard: the thread */
+    bool out_given;           /* by the caller; else `out` is room of the call's own */
 };
 
 enum end {

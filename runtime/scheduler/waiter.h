@@ -37,6 +37,13 @@ void pirn__waiter_init(struct core_waiter *w);
 /* Sets @signal; any thread. Return: what was set before. */
 uint32_t pirn__waiter_signal(struct core_waiter *w, uint32_t signal);
 
+/* Whether there is one to take, about. */
+static inline bool pirn__waiter_is_signalled(const struct core_waiter *w)
+{
+    /* mo: relaxed. Taking it acquires. */
+    return atomic_load_explicit(&w->signal, memory_order_relaxed) != 0;
+}
+
 /* Takes all signals but none if none is set. */
 uint32_t pirn__waiter_take(struct core_waiter *w);
 

@@ -19,8 +19,7 @@ static void update_clock(struct worker *w, pirn_time now)
     w->spawner.poller->tick = pirn__handle_tick(&w->mt->base, now);
 }
 
-/* At least every event_interval polls. */
-static void maintain(struct worker *w)
+void pirn__worker_maintain(struct worker *w)
 {
     struct multi_thread *mt = w->mt;
     pirn_time now = pirn__clock_now();
@@ -31,7 +30,6 @@ static void maintain(struct worker *w)
     pirn__tuning_end(&w->tuning, now, polls);
     tuning_begin(&w->tuning, now, polls);
     update_clock(w, now);
-    pirn__worker_serve_walkers(w);
     pirn__spawner_give_back(&w->spawner);
 }
 
@@ -90,7 +88,8 @@ static void park(struct worker *w)
     uint64_t polls = stat_get(&w->stats.polls);
     pirn_time now;
 
-    maintain(w);
+    pirn__worker_maintain(w);
+    pirn__worker_serve_walkers(w);
     tidy_memory(w);
     if (pirn__worker_has_work(w))
         return;
@@ -143,16 +142,16 @@ static void run(struct runner *r)
         struct header *h;
 
         if (UNLIKELY(w->until_event-- == 0)) {
-            maintain(w);
+            pirn__worker_maintain(w);
+            pirn__worker_serve_walkers(w);
             if (pirn__mt_is_stopping(&w->mt->base))
                 return;
         }
         h = pirn__worker_next(w);
         if (h == NULL)
             h = pirn__worker_search(w);
-        /* One that yielded, and has come up to its turn: others, and the driver, go first. */
         if (UNLIKELY(w->yield_mark < pirn__queue_position(&w->queue)))
-            maintain(w);
+            h = pirn__worker_before_yielded(w, h);
         if (LIKELY(h != NULL)) {
             run_one(r, h);
             continue;
@@ -234,6 +233,7 @@ void pirn__worker_run(struct pool_thread *t, void *arg)
     struct worker *w = arg;
     struct runner r = {w, t};
 
+    pirn__blocking_tell_start(&w->mt->base.blocking, t, w->index);
     if (!pirn__worker_take_over(w))
         return; /* whoever passed it on has taken it back */
     enter(&r);

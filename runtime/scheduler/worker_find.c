@@ -17,8 +17,7 @@ enum {
     RESCUED = 8,      /* workers of whom a searcher knows whether they are in a long poll */
 };
 
-/* The task in the slot, which others may take too. */
-static struct header *take_lifo(struct worker *w)
+struct header *pirn__worker_take_lifo(struct worker *w)
 {
     /* mo: relaxed. Only whether to look closer. */
     if (atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL)
@@ -43,7 +42,7 @@ static struct header *pull(struct worker *w, uint32_t max)
     if (n == 0)
         return NULL;
     stat_add(&w->stats.remote_schedules, n);
-    pirn__worker_link_moved(w, moved, n);
+    pirn__mt_link_moved(w->mt, moved, n);
     first = moved[0];
     for (uint32_t i = 1; i < n; i++)
         pirn__mt_push_local(w, moved[i]);
@@ -66,7 +65,7 @@ static struct header *next_of_own(struct worker *w)
     struct header *h;
 
     if (w->lifo_runs < LIFO_MAX) {
-        h = take_lifo(w);
+        h = pirn__worker_take_lifo(w);
         if (h != NULL) {
             w->lifo_runs++;
             return h;
@@ -75,7 +74,7 @@ static struct header *next_of_own(struct worker *w)
     } else {
         /* They wake each other: from now on in turn with everybody else. */
         w->lifo_off = true;
-        h = take_lifo(w);
+        h = pirn__worker_take_lifo(w);
         if (h != NULL)
             pirn__mt_push_local(w, h);
     }
@@ -107,6 +106,21 @@ bool pirn__worker_has_work(struct worker *w)
            !pirn__global_is_empty(&w->mt->global);
 }
 
+struct header *pirn__worker_before_yielded(struct worker *w, struct header *h)
+{
+    struct header *first;
+
+    pirn__worker_maintain(w);
+    w->until_event = 0; /* a walker is served when no task is in our hands */
+    if (h == NULL || pirn__global_is_empty(&w->mt->global))
+        return h;
+    first = pull(w, PULL_MAX);
+    if (first == NULL)
+        return h;
+    pirn__mt_push_local(w, h);
+    return first;
+}
+
 /* A task that is alone in a queue is its worker's: that runs it next. */
 bool pirn__mt_has_work(struct multi_thread *mt)
 {
@@ -127,7 +141,7 @@ static struct header *steal_from(struct worker *w, struct worker *victim)
         return NULL;
     stat_add(&w->stats.steals, n);
     stat_add(&w->stats.steal_operations, 1);
-    pirn__worker_link_moved(w, tasks, n);
+    pirn__mt_link_moved(w->mt, tasks, n);
     for (uint32_t i = 1; i < n; i++)
         pirn__mt_push_local(w, tasks[i]);
     return tasks[0];
@@ -135,12 +149,12 @@ static struct header *steal_from(struct worker *w, struct worker *victim)
 
 static struct header *steal_lifo(struct worker *w, struct worker *victim)
 {
-    struct header *h = take_lifo(victim);
+    struct header *h = pirn__worker_take_lifo(victim);
 
     if (h != NULL) {
         stat_add(&w->stats.steals, 1);
         stat_add(&w->stats.steal_operations, 1);
-        pirn__worker_link_moved(w, &h, 1);
+        pirn__mt_link_moved(w->mt, &h, 1);
     }
     return h;
 }
@@ -200,6 +214,7 @@ static struct header *spin(struct worker *w, uint32_t start)
                 return NULL;
             cpu_relax(i);
         }
+        cpu_give();
     } while (pirn__clock_now() < until);
     for (uint32_t i = 0; i < RESCUED && i < w->mt->base.workers; i++) {
         victim = nth_other(w, start, i);

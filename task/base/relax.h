@@ -8,6 +8,10 @@ static inline void cpu_relax(unsigned tries)
 {
     (void)tries;
 }
+
+static inline void cpu_give(void)
+{
+}
 #else
 #    include <sched.h>
 
@@ -23,6 +27,12 @@ static inline void cpu_relax(unsigned tries)
 #    elif defined(__aarch64__)
     __asm__ volatile("yield");
 #    endif
+}
+
+/* Lets a thread run that waits for this CPU; returns at once if there is none. */
+static inline void cpu_give(void)
+{
+    (void)sched_yield();
 }
 #endif
 
