@@ -143,13 +143,6 @@ static struct header *begun(void *frame, const char *call)
     return cell;
 }
 
-/* What cannot fail: without a thread the task is cancelled, here. */
-static COLD void commit_blocking(struct blocking *b, struct header *cell)
-{
-    if (pirn__blocking_submit(b, (struct unowned_task){cell}, "pirn_spawn_commit") != 0)
-        pirn__spawner_refuse(b->rt, (struct notified){cell});
-}
-
 int pirn_spawn_commit(void *frame, pirn_join **out)
 {
     struct header *cell = begun(frame, "pirn_spawn_commit");
@@ -163,7 +156,7 @@ int pirn_spawn_commit(void *frame, pirn_join **out)
     /* The caller need not have a handle: until now the cell held the runtime's memory for it. */
     pirn_handle_ref(h);
     if (UNLIKELY(b != NULL))
-        commit_blocking(b, cell);
+        pirn__blocking_commit(b, (struct unowned_task){cell});
     else
         submit(cell);
     pirn_handle_unref(h);

@@ -183,7 +183,8 @@ static void serve_queue(struct pool_thread *t)
     }
 }
 
-/* Holding the lock. One that was counted as made is, or is not. */
+/* Holding the lock. One that was counted is there for sure, or not: by its maker or itself, whoever
+ * comes first. */
 static void settle(struct pool *p)
 {
     p->starting--;
@@ -237,8 +238,10 @@ static void thread_main(void *arg)
     t->id = pthread_self();
     p->setup.thread_begin(p->setup.user, t);
     pirn__pool_enter(p);
-    if (!t->for_job)
+    if (t->unsettled != 0) {
+        t->unsettled = 0;
         settle(p);
+    }
     serve_queue(t);
     pirn__pool_leave(p);
     p->setup.thread_end(p->setup.user, t);
@@ -282,6 +285,7 @@ static int make_thread(struct pool *p, struct pool_job job, struct header *first
                        : for_job                    ? "pirn-worker"
                                                     : "pirn-blocking";
     struct pool_thread *t = p->spare;
+    uint64_t number = 0;
     pthread_t id;
     int r = -ENOMEM;
 
@@ -289,13 +293,16 @@ static int make_thread(struct pool *p, struct pool_job job, struct header *first
     p->live++;
     if (!for_job) {
         p->starting++;
+        number = ++p->made;
         pool_count_by(&p->threads, 1);
     }
-    if (t != NULL)
+    if (t != NULL) {
         p->spare = t->idle_next;
+        t->unsettled = number;
+    }
     pirn__pool_leave(p);
-    if (t == NULL)
-        t = new_record(p);
+    if (t == NULL && (t = new_record(p)) != NULL)
+        t->unsettled = number;
     if (t != NULL) {
         t->job = job;
         t->first = first;
@@ -304,8 +311,13 @@ static int make_thread(struct pool *p, struct pool_job job, struct header *first
         r = pirn__thread_start(&id, p->setup.stack_bytes, name, thread_main, t);
     }
     pirn__pool_enter(p);
-    if (r == 0)
+    if (r == 0) {
+        if (number != 0 && t->unsettled == number) { /* else it, or a later one, has come by */
+            t->unsettled = 0;
+            settle(p);
+        }
         return 0;
+    }
     if (t != NULL) {
         t->job.fn = NULL;
         keep_record(p, t);

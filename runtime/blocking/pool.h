@@ -39,6 +39,7 @@ struct pool_thread {
     struct pool_thread *idle_next, *idle_prev; /* guard: the pool's lock, as all down to `job` */
     bool listed;                               /* in idle_list (or, by idle_next, a spare record) */
     bool claimed;                              /* it was called for a task, and has not come yet */
+    uint64_t unsettled; /* counted in pool->starting, by this number; 0: not */
     struct pool_job job;
     bool for_job;           /* it was made for a job. Written before it starts, as `first` */
     struct header *serving; /* guard: the thread, as the next. The task it runs; NULL: none */
@@ -81,6 +82,7 @@ struct pool {
     _Atomic(uint32_t) threads; /* blocking ones: those that run jobs are not among them */
     _Atomic(uint32_t) idle;    /* of those, waiting and not claimed */
     uint32_t starting;         /* of `threads`, those that may still turn out not to be */
+    uint64_t made;             /* how often a blocking one was to be made */
     uint32_t live;             /* pthreads in all; a futex word follows its end */
     /* Of those in idle_list, so many belong to tasks in the queue, and are called one after the
      * other: there are claims only while one is on its way, which calls the next. */

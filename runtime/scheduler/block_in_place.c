@@ -16,7 +16,7 @@ struct blocking_call {
     int result;
 };
 
-static void call(void *arg)
+static void call_fn(void *arg)
 {
     struct blocking_call *c = arg;
 
@@ -32,7 +32,7 @@ static bool call_contained(struct blocking_call *c)
 
     pirn__scope.busy = 0;
     pirn__scope.cx = NULL; /* pirn_now() reads the clock */
-    whole = pirn__contain(call, c);
+    whole = pirn__contain(call_fn, c);
     pirn__scope.busy = busy;
     pirn__scope.cx = cx;
     return whole;
@@ -45,12 +45,20 @@ static int call_unbound(struct blocking_call *c)
     return c->result;
 }
 
+/* For dumps and the watchdog: which worker is behind this thread's poll. */
+static void say_worker(struct runner *r, uint32_t worker)
+{
+    /* mo: relaxed, for people. */
+    atomic_store_explicit(&r->thread->poller.worker, worker, memory_order_relaxed);
+}
+
 /* The worker that was passed on is this thread's again. False: another thread runs it. */
 static bool take_back(struct runner *r, struct worker *w)
 {
     if (!pirn__worker_take_over(w))
         return false;
     r->worker = w;
+    say_worker(r, w->index);
     pirn__context.spawner = &w->spawner;
     w->spawner.poller = &r->thread->poller;
     return true;
@@ -98,6 +106,7 @@ static int on_worker(struct blocking_call *c, struct runner *r)
     }
     pirn__spawner_give_back(&w->spawner);
     r->worker = NULL;
+    say_worker(r, CELL_NO_WORKER);
     pirn__context.spawner = NULL;
     w->spawner.poller = NULL; /* of the next runner */
     pirn__worker_pass_on(w);

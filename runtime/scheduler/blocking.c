@@ -178,7 +178,7 @@ void pirn__blocking_tell_start(struct blocking *b, struct pool_thread *t, uint32
     pirn__report_thread(b->rt, REPORT_START, worker);
 }
 
-static void begin_thread(void *user, struct pool_thread *t)
+static void thread_begins(void *user, struct pool_thread *t)
 {
     struct blocking *b = user;
 
@@ -187,7 +187,7 @@ static void begin_thread(void *user, struct pool_thread *t)
         pirn__blocking_tell_start(b, t, PIRN_NO_WORKER);
 }
 
-static void end_thread(void *user, struct pool_thread *t)
+static void thread_ends(void *user, struct pool_thread *t)
 {
     struct blocking *b = user;
 
@@ -244,8 +244,8 @@ void pirn__blocking_init(struct blocking *b, struct pirn_handle *rt)
         .thread_name = rt->thread_name,
         .user = b,
         .prepare = prepare_thread,
-        .thread_begin = begin_thread,
-        .thread_end = end_thread,
+        .thread_begin = thread_begins,
+        .thread_end = thread_ends,
         .run = run_blocking,
     };
 
@@ -284,30 +284,38 @@ static void tell_undone(struct blocking *b, const struct header *h)
     pirn__report_task(b->rt, REPORT_TERMINATE, &facts);
 }
 
-int pirn__blocking_submit(struct blocking *b, struct unowned_task t, const char *call)
+/* Linked before, so that a walker sees what is queued. */
+static int push_linked(struct blocking *b, struct header *h, unsigned flags)
 {
-    struct header *h = t.cell;
-    unsigned flags = h->desc->flags & PIRN_TASK_TRY ? POOL_BOUNDED : 0;
     bool linked;
-    int r;
 
-    /* The hook hears of none that is certain to be refused. */
-    if (flags != 0 && b->rt->hooks.on_task_spawn != NULL && pirn__pool_is_full(&b->pool))
-        return refused(-EAGAIN, call);
     pirn__spawner_tell(b->rt, h);
-    if (b->rt->flavor->is_stopping(b->rt)) { /* also before its queue is closed */
-        pirn__spawner_refuse(b->rt, (struct notified){h});
-        return 0;
-    }
     /* mo: relaxed, both: for walkers, before it is linked. */
     atomic_store_explicit(&h->site,
                           (atomic_load_explicit(&h->site, memory_order_relaxed) & CELL_SITE_MASK) |
                               (uint64_t)CELL_NO_WORKER << CELL_SITE_BITS,
                           memory_order_relaxed);
     cell_set_shard(h, 0);
-    linked = cell_is_linked(h) || pirn__owned_link(&b->owned, h);
+    linked = pirn__owned_link(&b->owned, h);
     ASSERT(linked); /* the list is never closed */
-    r = pirn__pool_push(&b->pool, (struct notified){h}, flags);
+    return pirn__pool_push(&b->pool, (struct notified){h}, flags);
+}
+
+static unsigned push_flags(const struct header *h)
+{
+    return h->desc->flags & PIRN_TASK_TRY ? POOL_BOUNDED : 0;
+}
+
+int pirn__blocking_submit(struct blocking *b, struct unowned_task t, const char *call)
+{
+    struct header *h = t.cell;
+    unsigned flags = push_flags(h);
+    int r;
+
+    /* The hook hears of none that is certain to be refused. */
+    if (flags != 0 && b->rt->hooks.on_task_spawn != NULL && pirn__pool_is_full(&b->pool))
+        return refused(-EAGAIN, call);
+    r = push_linked(b, h, flags);
     if (r == PIRN_ESHUTDOWN) {
         pirn__spawner_refuse(b->rt, (struct notified){h});
         return 0;
@@ -317,6 +325,12 @@ int pirn__blocking_submit(struct blocking *b, struct unowned_task t, const char 
         return refused(r, call);
     }
     return 0;
+}
+
+void pirn__blocking_commit(struct blocking *b, struct unowned_task t)
+{
+    if (push_linked(b, t.cell, push_flags(t.cell)) != 0)
+        pirn__spawner_refuse(b->rt, (struct notified){t.cell});
 }
 
 void pirn__blocking_undo(struct blocking *b, struct unowned_task t)

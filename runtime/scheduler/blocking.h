@@ -25,9 +25,10 @@ void pirn__blocking_init(struct blocking *b, struct pirn_handle *rt);
 void pirn__blocking_fini(struct blocking *b);
 
 /* Starts it, or, if the runtime has stopped, cancels it here. Tells the spawn hook. Return: 0, the
- * task is consumed; -EAGAIN, -ENOMEM with the error text: it is the caller's still, who undoes it
- * or passes it to pirn__spawner_refuse(). */
+ * task is consumed; -EAGAIN, -ENOMEM with the error text: it is the caller's still, to undo. */
 int pirn__blocking_submit(struct blocking *b, struct unowned_task t, const char *call);
+/* The same, and without a thread it is cancelled here as well. */
+void pirn__blocking_commit(struct blocking *b, struct unowned_task t);
 /* Takes a task back that was not started: no drop is called. */
 void pirn__blocking_undo(struct blocking *b, struct unowned_task t);
 

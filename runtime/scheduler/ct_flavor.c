@@ -11,8 +11,7 @@ static void ct_submit(struct pirn_handle *h, struct unowned_task t)
     struct current_thread *ct = ct_of(h);
     struct notified n = {t.cell};
 
-    if (UNLIKELY(h->flags & PIRN_RT_LATENCY_HISTOGRAM))
-        pirn__timing_stamp(t.cell);
+    timing_stamp(h->flags, t.cell);
     if (ct_is_here(ct)) {
         if (LIKELY(!ct->core.stopped))
             task_list_push(&ct->core.local, n);

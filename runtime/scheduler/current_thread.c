@@ -30,17 +30,11 @@ static bool op_here(struct sched *s)
     return ct_is_here(ct_from(s));
 }
 
-static inline void stamp(const struct current_thread *ct, struct header *h)
-{
-    if (UNLIKELY(ct->base.flags & PIRN_RT_LATENCY_HISTOGRAM))
-        pirn__timing_stamp(h);
-}
-
 static void op_schedule(struct sched *s, struct notified n)
 {
     struct current_thread *ct = ct_from(s);
 
-    stamp(ct, n.cell);
+    timing_stamp(ct->base.flags, n.cell);
     if (ct_is_here(ct)) {
         task_list_push(&ct->core.local, n);
         return;
@@ -58,7 +52,7 @@ static void op_requeue(struct sched *s, struct notified n, bool yield)
 {
     struct current_thread *ct = ct_from(s);
 
-    stamp(ct, n.cell);
+    timing_stamp(ct->base.flags, n.cell);
     task_list_push(yield ? &ct->core.deferred : &ct->core.local, n);
 }
 

@@ -39,13 +39,6 @@ static void leave_runtime(const struct entry *e)
     pirn__entry_end(e);
 }
 
-/* A poll that was left inside its guard would leave every later one there. */
-static inline void check_guards(void)
-{
-    if (UNLIKELY(pirn__scope.guards != NULL))
-        CLIENT_BUG("pirn_handle_enter", "a poll returned without pirn_enter_exit()");
-}
-
 /* ---- the loop --------------------------------------------------------------------------------- */
 
 static enum end run_root(struct core *core)
@@ -62,7 +55,7 @@ static enum end run_root(struct core *core)
             core->in_root = true;
             ready = pirn__root_poll(root, ct->base.coop_budget);
             core->in_root = false;
-            check_guards();
+            entry_check_guards();
             if (ready)
                 return END_READY;
         }
@@ -79,7 +72,7 @@ static enum end run_root(struct core *core)
                 break;
             }
             timing_run(&core->timing, h, &core->poller);
-            check_guards();
+            entry_check_guards();
         }
         pirn__ct_maintain(core);
     }
@@ -103,7 +96,7 @@ static enum end run_turn(struct core *core)
             if (h == NULL)
                 break;
             timing_run(&core->timing, h, &core->poller);
-            check_guards();
+            entry_check_guards();
         }
         pirn__ct_maintain(core);
         pirn__ct_take_injected(core);

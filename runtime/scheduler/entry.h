@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "runtime/scheduler/context.h"
+#include "task/base/assert.h"
 
 struct recovery;
 
@@ -22,5 +23,12 @@ struct entry {
 /* The thread is in @h, driving nothing of it. */
 void pirn__entry_begin(struct entry *e, struct pirn_handle *h);
 void pirn__entry_end(const struct entry *e);
+
+/* After a poll: one that was left inside its guard would leave every later one there. */
+static inline void entry_check_guards(void)
+{
+    if (UNLIKELY(pirn__scope.guards != NULL))
+        CLIENT_BUG("pirn_handle_enter", "a poll returned without pirn_enter_exit()");
+}
 
 #endif

@@ -107,6 +107,11 @@ void pirn__worker_serve_walkers(struct worker *w)
     link_own(w);
     /* mo: release pairs with [links] in the walker: it finds what we linked. */
     atomic_store_explicit(&w->link_done, asked, memory_order_release);
+    pirn__mt_links_changed(mt);
+}
+
+void pirn__mt_links_changed(struct multi_thread *mt)
+{
     /* mo: release pairs with [links] in the walker's wait. */
     (void)atomic_fetch_add_explicit(&mt->links_served, 1, memory_order_release);
     pirn__futex_wake(&mt->links_served, INT32_MAX);

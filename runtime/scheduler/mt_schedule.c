@@ -76,18 +76,12 @@ void pirn__mt_push_local(struct worker *w, struct header *h)
 }
 
 /* False: the runtime has stopped. */
-static bool push_remote(struct multi_thread *mt, struct notified n)
+static bool push_outside(struct multi_thread *mt, struct notified n)
 {
     if (!pirn__global_push(&mt->global, n))
         return false;
     pirn__mt_notify(mt);
     return true;
-}
-
-static inline void stamp(const struct multi_thread *mt, struct header *h)
-{
-    if (UNLIKELY(mt->base.flags & PIRN_RT_LATENCY_HISTOGRAM))
-        pirn__timing_stamp(h);
 }
 
 void pirn__mt_submit(struct pirn_handle *h, struct unowned_task t)
@@ -96,9 +90,9 @@ void pirn__mt_submit(struct pirn_handle *h, struct unowned_task t)
     struct worker *w = worker_here(mt);
     struct notified n = {t.cell};
 
-    stamp(mt, t.cell);
+    timing_stamp(mt->base.flags, t.cell);
     if (w == NULL) {
-        if (!push_remote(mt, n))
+        if (!push_outside(mt, n))
             pirn__spawner_refuse(h, n);
         return;
     }
@@ -133,17 +127,17 @@ static void push_lifo(struct worker *w, struct header *h)
 
 /* ---- task/sched.h ---------------------------------------------------------------------------------- */
 
-static bool op_here(struct sched *s)
+static bool mt_here(struct sched *s)
 {
     return worker_here(mt_from(s)) != NULL;
 }
 
-static void op_schedule(struct sched *s, struct notified n)
+static void mt_schedule(struct sched *s, struct notified n)
 {
     struct multi_thread *mt = mt_from(s);
     struct worker *w = worker_here(mt);
 
-    stamp(mt, n.cell);
+    timing_stamp(mt->base.flags, n.cell);
     if (LIKELY(w != NULL)) {
         stat_add(&w->stats.local_schedules, 1);
         if (mt->lifo && !w->lifo_off)
@@ -153,30 +147,30 @@ static void op_schedule(struct sched *s, struct notified n)
         return;
     }
     /* Refused: the task is idle, so it is linked, so the closer has it. */
-    if (!push_remote(mt, n) && pirn__state_ref_dec(&n.cell->state, 1))
+    if (!push_outside(mt, n) && pirn__state_ref_dec(&n.cell->state, 1))
         pirn__harness_free(n.cell);
 }
 
-static void op_requeue(struct sched *s, struct notified n, bool yield)
+static void mt_requeue(struct sched *s, struct notified n, bool yield)
 {
     struct multi_thread *mt = mt_from(s);
     struct worker *w = worker_here(mt);
 
-    stamp(mt, n.cell);
+    timing_stamp(mt->base.flags, n.cell);
     if (LIKELY(w != NULL)) {
         if (yield && w->yield_mark == UINT64_MAX)
             w->yield_mark = queue_pushed(&w->queue);
         pirn__mt_push_local(w, n.cell);
     } else { /* after block_in_place passed the worker on */
         pirn__mt_link_moved(mt, &n.cell, 1);
-        if (!push_remote(mt, n))
+        if (!push_outside(mt, n))
             pirn__spawner_refuse(&mt->base, n);
     }
 }
 
 const struct sched_ops pirn__mt_ops = {
-    .here = op_here,
-    .schedule = op_schedule,
-    .requeue = op_requeue,
+    .here = mt_here,
+    .schedule = mt_schedule,
+    .requeue = mt_requeue,
     HANDLE_SCHED_OPS,
 };

@@ -108,7 +108,7 @@ void pirn__worker_stop(struct worker *w, struct poller *p)
     /* mo: release pairs with [stopped]: who sees it finds everything ended. */
     atomic_store_explicit(&mt->stop, MT_STOPPED, memory_order_release);
     pirn__futex_wake(&mt->stop, INT32_MAX);
-    pirn__futex_wake(&mt->links_served, INT32_MAX); /* a walker that waits for an answer */
+    pirn__mt_links_changed(mt); /* a walker that waits for an answer */
 }
 
 int pirn__mt_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good)

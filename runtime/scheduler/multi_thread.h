@@ -142,6 +142,8 @@ bool pirn__worker_has_work(struct worker *w);
 /* ---- for walkers: runtime/scheduler/mt_links.c ---- */
 /* flavor_ops.link_queued */
 bool pirn__mt_link_queued(struct pirn_handle *h);
+/* Something that walkers wait for has changed. */
+void pirn__mt_links_changed(struct multi_thread *mt);
 /* Links what is in the worker's queues, if a walker has asked. No task is in the caller's hands. */
 void pirn__worker_serve_walkers(struct worker *w);
 /* Whether a walker has asked that this worker has not served. */

@@ -255,7 +255,7 @@ COLD void pirn__spawner_refuse(struct pirn_handle *rt, struct notified n)
 
 /* ---- the way back -------------------------------------------------------------------------------- */
 
-static void flush(struct spawner *sp, struct cell_batch *b)
+static void flush_batch(struct spawner *sp, struct cell_batch *b)
 {
     struct shared_spawner *sh = &sp->rt->shared;
     struct slab *surplus;
@@ -275,7 +275,7 @@ void pirn__spawner_give_back(struct spawner *sp)
 {
     for (unsigned i = 0; i < SPAWNER_BATCHES; i++)
         if (sp->foreign[i].first != NULL)
-            flush(sp, &sp->foreign[i]);
+            flush_batch(sp, &sp->foreign[i]);
 }
 
 static void collect(struct spawner *sp, struct cell_cache *to, struct header *h)
@@ -283,7 +283,7 @@ static void collect(struct spawner *sp, struct cell_cache *to, struct header *h)
     struct cell_batch *b = &sp->foreign[(uintptr_t)to / CACHE_LINE % SPAWNER_BATCHES];
 
     if (b->first != NULL && (b->to != to || b->count == BATCH_MAX))
-        flush(sp, b);
+        flush_batch(sp, b);
     pirn__cache_batch(b, h);
 }
 

@@ -29,8 +29,13 @@ void pirn__timing_fini(struct timing *t, const pirn_alloc *a);
 /* Adds what @t has counted. */
 void pirn__timing_add(const struct timing *t, enum pirn_histogram_kind kind, pirn_histogram *out);
 
-/* The task was woken or spawned now; before it is pushed. Only if latencies are kept. */
+/* The task was woken or spawned now; before it is pushed. @flags: PIRN_RT_* */
 void pirn__timing_stamp(struct header *h);
+static inline void timing_stamp(uint32_t flags, struct header *h)
+{
+    if (UNLIKELY(flags & PIRN_RT_LATENCY_HISTOGRAM))
+        pirn__timing_stamp(h);
+}
 
 /* Runs a task and measures what is asked for. */
 void pirn__timing_run(struct timing *t, struct header *h, struct poller *p);

@@ -100,7 +100,7 @@ static void look_at(struct watchdog *d, struct poller *p, pirn_time now)
     d->rt->flavor->relieve(d->rt, f.worker);
 }
 
-static void look_round(struct watchdog *d)
+static void look_at_all(struct watchdog *d)
 {
     struct poller *p = NULL;
     pirn_time now = pirn__clock_now();
@@ -137,7 +137,7 @@ static void watch(void *arg)
     int64_t step = d->rt->stuck_poll / LOOKS;
 
     while (!is_ending(d)) {
-        look_round(d);
+        look_at_all(d);
         if (!d->rt->flavor->is_awake(d->rt))
             sleep_with_the_others(d);
         (void)pirn__futex_wait(&d->state, UP, pirn__clock_now() + (step > 0 ? step : 1));

@@ -6,15 +6,15 @@
  * worker and the runner, not in locals. */
 #include "runtime/os/clock.h"
 #include "runtime/os/thread.h"
+#include "runtime/scheduler/entry.h"
 #include "runtime/scheduler/multi_thread.h"
 #include "runtime/scheduler/watchdog.h"
-#include "task/base/assert.h"
 #include "task/base/scope.h"
 #include "task/harness.h"
 
 /* ---- between polls ------------------------------------------------------------------------------- */
 
-static void update_clock(struct worker *w, pirn_time now)
+static void note_time(struct worker *w, pirn_time now)
 {
     w->spawner.poller->tick = pirn__handle_tick(&w->mt->base, now);
 }
@@ -29,7 +29,7 @@ void pirn__worker_maintain(struct worker *w)
     w->yield_mark = UINT64_MAX;
     pirn__tuning_end(&w->tuning, now, polls);
     tuning_begin(&w->tuning, now, polls);
-    update_clock(w, now);
+    note_time(w, now);
     pirn__spawner_give_back(&w->spawner);
 }
 
@@ -45,13 +45,6 @@ static void tidy_memory(struct worker *w)
         pirn__cache_free_slabs(&rt->sched.alloc, surplus);
 }
 
-/* A poll that was left inside its guard would leave every later one there. */
-static inline void check_guards(void)
-{
-    if (UNLIKELY(pirn__scope.guards != NULL))
-        CLIENT_BUG("pirn_handle_enter", "a poll returned without pirn_enter_exit()");
-}
-
 /* ---- sleep ------------------------------------------------------------------------------------------ */
 
 /* Whether the worker has to look up, asked after its sleep was announced. */
@@ -62,7 +55,7 @@ static bool is_called(struct worker *w)
 }
 
 /* Until it is picked for new work, or called. */
-static void sleep(struct worker *w)
+static void sleep_until_picked(struct worker *w)
 {
     struct multi_thread *mt = w->mt;
 
@@ -103,11 +96,11 @@ static void park(struct worker *w)
         stat_add(&w->stats.parks_unparks, 1);
         if (polls == w->polls_at_wake)
             stat_add(&w->stats.noops, 1);
-        sleep(w);
+        sleep_until_picked(w);
         stat_add(&w->stats.parks_unparks, 1);
         w->awake_since = pirn__clock_now();
         w->polls_at_wake = polls;
-        update_clock(w, w->awake_since);
+        note_time(w, w->awake_since);
         tuning_begin(&w->tuning, w->awake_since, polls);
         if (mt->base.watchdog != NULL)
             pirn__watchdog_call(mt->base.watchdog);
@@ -130,7 +123,7 @@ static void run_one(struct runner *r, struct header *h)
     }
     stat_add(&w->stats.polls, 1);
     timing_run(&w->timing, h, &r->thread->poller);
-    check_guards();
+    entry_check_guards();
 }
 
 /* Until the runtime stops, or the worker is passed on in a poll. */
@@ -192,7 +185,7 @@ static void run_guarded(struct runner *r)
     pirn__scope.recovery = NULL;
 }
 
-static void enter(struct runner *r)
+static void begin_run(struct runner *r)
 {
     struct worker *w = r->worker;
     struct pirn_handle *rt = &w->mt->base;
@@ -212,11 +205,11 @@ static void enter(struct runner *r)
     /* mo: relaxed, a statistic. */
     atomic_store_explicit(&w->stats.thread_id, pirn__thread_id(), memory_order_relaxed);
     w->awake_since = pirn__clock_now();
-    update_clock(w, w->awake_since);
+    note_time(w, w->awake_since);
     tuning_begin(&w->tuning, w->awake_since, stat_get(&w->stats.polls));
 }
 
-static void leave(struct runner *r)
+static void end_run(struct runner *r)
 {
     poller_idle(&r->thread->poller);
     pirn__context = (struct context){NULL};
@@ -236,9 +229,9 @@ void pirn__worker_run(struct pool_thread *t, void *arg)
     pirn__blocking_tell_start(&w->mt->base.blocking, t, w->index);
     if (!pirn__worker_take_over(w))
         return; /* whoever passed it on has taken it back */
-    enter(&r);
+    begin_run(&r);
     run_guarded(&r);
     if (r.worker != NULL)
         pirn__worker_stop(w, &t->poller);
-    leave(&r);
+    end_run(&r);
 }
