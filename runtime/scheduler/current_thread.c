@@ -243,6 +243,7 @@ void pirn__ct_maintain(struct core *core)
     /* The clock costs as much as a poll: no more often than the driver is looked at. */
     if (core->turns - core->clock_turn >= core->ct->base.event_interval)
         update_clock(core);
+    timing_pause(&core->timing);
     pirn__ct_serve_walkers(core);
     task_list_append(&core->local, &core->deferred);
     pirn__spawner_give_back(&core->spawner);

@@ -20,6 +20,7 @@ struct histogram {
 /* Of one worker or core. Either is NULL if it is not asked for. */
 struct timing {
     struct histogram *polls, *latencies;
+    pirn_time now; /* when the last poll ended, if nothing but the next was done since; else 0 */
 };
 
 /* @flags: PIRN_RT_*. Return: false: no memory; nothing is left behind. */
@@ -39,6 +40,12 @@ static inline void timing_stamp(uint32_t flags, struct header *h)
 
 /* Runs a task and measures what is asked for. */
 void pirn__timing_run(struct timing *t, struct header *h, struct poller *p);
+
+/* Something else is done between two polls. */
+static inline void timing_pause(struct timing *t)
+{
+    t->now = 0;
+}
 
 static inline void timing_run(struct timing *t, struct header *h, struct poller *p)
 {

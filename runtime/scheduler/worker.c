@@ -25,6 +25,7 @@ void pirn__worker_maintain(struct worker *w)
     pirn_time now = pirn__clock_now();
     uint64_t polls = stat_get(&w->stats.polls);
 
+    timing_pause(&w->timing);
     w->until_event = mt->base.event_interval;
     w->yield_mark = UINT64_MAX;
     pirn__tuning_end(&w->tuning, now, polls);
@@ -141,8 +142,10 @@ static void run(struct runner *r)
                 return;
         }
         h = pirn__worker_next(w);
-        if (h == NULL)
+        if (h == NULL) {
+            timing_pause(&w->timing);
             h = pirn__worker_search(w);
+        }
         if (UNLIKELY(w->yield_mark < pirn__queue_position(&w->queue)))
             h = pirn__worker_before_yielded(w, h);
         if (LIKELY(h != NULL)) {
