@@ -105,14 +105,17 @@ static void mt_relieve(struct pirn_handle *h, uint32_t worker)
     if (w == NULL)
         return;
     task_list_init(&chain);
+    pirn__mt_begin_move(mt); /* always: this thread answers no walker */
     tasks[0] = pirn__worker_take_lifo(w);
     n = tasks[0] != NULL;
     do {
-        pirn__mt_link_moved(mt, tasks, n);
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++) {
+            pirn__mt_link(mt, tasks[i]);
             task_list_push(&chain, (struct notified){tasks[i]});
+        }
         n = pirn__queue_steal(&w->queue, tasks);
     } while (n != 0);
+    pirn__mt_end_move(mt, NULL, 0);
     pirn__mt_push_shared(mt, &chain);
 }
 

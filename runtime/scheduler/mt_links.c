@@ -2,12 +2,14 @@
 /* Linking, for a walker, what sits in queues only.
  *
  * A lock-free queue cannot be walked from outside, so a walker asks every worker, waking those that
- * sleep, and each links what it holds between two polls. While the request stands, tasks that change
- * hands are linked by who takes them: else one could move from a worker that has not answered to one
- * that has. */
+ * sleep, and each links what it holds between two polls, and what is in the shared queue. While the
+ * request stands, tasks that change hands are linked by who takes them: else one could move from a
+ * worker that has not answered to one that has. Whoever is about to take some counts himself first, and
+ * the walker waits for that count as well: a task that is in nobody's queue is in somebody's hands. */
 #include "runtime/os/clock.h"
 #include "runtime/os/futex.h"
 #include "runtime/scheduler/multi_thread.h"
+#include "task/base/relax.h"
 
 enum {
     LINK_PATIENCE_MS = 100,
@@ -32,23 +34,34 @@ bool pirn__worker_is_asked(const struct worker *w)
     return atomic_load_explicit(&w->link_done, memory_order_relaxed) != asked_of(w->mt);
 }
 
-/* Holding the Notified, or RUNNING. */
-static void link_one(struct multi_thread *mt, struct header *h)
+void pirn__mt_link(struct multi_thread *mt, struct header *h)
 {
     if (!cell_is_linked(h))
         (void)pirn__handle_link(&mt->base.sched, h);
 }
 
-void pirn__mt_link_moved(struct multi_thread *mt, struct header **tasks, uint32_t n)
+void pirn__mt_begin_move(struct multi_thread *mt)
+{
+    /* mo: relaxed. What is moved is taken by a release that its last keeper acquires before it
+     * answers: a walker that has that answer sees this. */
+    (void)atomic_fetch_add_explicit(&mt->links_moving, 1, memory_order_relaxed);
+}
+
+void pirn__mt_end_move(struct multi_thread *mt, struct header **tasks, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        pirn__mt_link(mt, tasks[i]);
+    /* mo: release pairs with [moved] in the walker: it finds what we linked. */
+    (void)atomic_fetch_sub_explicit(&mt->links_moving, 1, memory_order_release);
+}
+
+bool pirn__worker_moves_watched(const struct worker *w)
 {
     /* mo: relaxed. If it is behind, a walker's wait is longer over than we know: too much is
-     * linked. */
-    uint32_t closed = atomic_load_explicit(&mt->links_closed, memory_order_relaxed);
+     * linked. A request that we do not see we have not answered, so what we take is in our answer. */
+    uint32_t closed = atomic_load_explicit(&w->mt->links_closed, memory_order_relaxed);
 
-    if (LIKELY(!is_before(closed, asked_of(mt))))
-        return;
-    for (uint32_t i = 0; i < n; i++)
-        link_one(mt, tasks[i]);
+    return is_before(closed, asked_of(w->mt));
 }
 
 /* What the worker itself holds. Taken out while it is linked: a thief may run what it takes. */
@@ -59,7 +72,7 @@ static void link_own(struct worker *w)
     struct header *h = pirn__worker_take_lifo(w);
 
     if (h != NULL) {
-        link_one(w->mt, h);
+        pirn__mt_link(w->mt, h);
         pirn__mt_push_local(w, h);
     }
     while (left > 0) {
@@ -68,29 +81,24 @@ static void link_own(struct worker *w)
         if (n == 0)
             break;
         for (uint32_t i = 0; i < n; i++) {
-            link_one(w->mt, tasks[i]);
+            pirn__mt_link(w->mt, tasks[i]);
             pirn__mt_push_local(w, tasks[i]);
         }
         left -= n < left ? n : left;
     }
 }
 
-/* The shared queue's: by the first worker that comes. */
-static void link_shared(struct worker *w, uint32_t asked)
+/* The shared queue's: by each, for each may have pushed to it since another looked. */
+static void link_shared(struct multi_thread *mt)
 {
-    struct multi_thread *mt = w->mt;
     struct task_list all;
-    /* mo: relaxed, both: who wins links, and answers only then. */
-    uint32_t linked = atomic_load_explicit(&mt->inject_linked, memory_order_relaxed);
 
-    if (!is_before(linked, asked) ||
-        !atomic_compare_exchange_strong_explicit(&mt->inject_linked, &linked, asked,
-                                                 memory_order_relaxed, memory_order_relaxed))
-        return;
     task_list_init(&all);
     pirn__global_take_all(&mt->global, &all);
+    if (all.head == NULL)
+        return;
     for (struct header *h = all.head; h != NULL; h = h->queue_next)
-        link_one(mt, h);
+        pirn__mt_link(mt, h);
     pirn__global_put_back(&mt->global, &all);
     pirn__mt_notify(mt); /* somebody may have found it empty meanwhile */
 }
@@ -103,8 +111,8 @@ void pirn__worker_serve_walkers(struct worker *w)
     /* mo: relaxed. Written by the worker's runner. */
     if (LIKELY(asked == atomic_load_explicit(&w->link_done, memory_order_relaxed)))
         return;
-    link_shared(w, asked);
     link_own(w);
+    link_shared(mt);
     /* mo: release pairs with [links] in the walker: it finds what we linked. */
     atomic_store_explicit(&w->link_done, asked, memory_order_release);
     pirn__mt_links_changed(mt);
@@ -124,6 +132,13 @@ static bool all_served(struct multi_thread *mt, uint32_t asked)
         if (is_before(atomic_load_explicit(&mt->workers[i].link_done, memory_order_acquire), asked))
             return false;
     return true;
+}
+
+/* Whether nobody has a task in his hands that he takes from one queue to another. */
+static bool nothing_moves(struct multi_thread *mt)
+{
+    /* mo: acquire pairs with [moved] in end_move. */
+    return atomic_load_explicit(&mt->links_moving, memory_order_acquire) == 0;
 }
 
 static void wake_all(struct multi_thread *mt)
@@ -152,8 +167,13 @@ bool pirn__mt_link_queued(struct pirn_handle *h)
         if (served || !pirn__futex_wait(&mt->links_served, seen, patience))
             break;
     } while (true);
+    served |= all_served(mt, asked);
+    /* A few instructions of some thief; but it may have been interrupted in them. */
+    for (unsigned tries = 0; served && !nothing_moves(mt); cpu_relax(tries++))
+        if (pirn__clock_now() > patience)
+            served = false;
     /* mo: relaxed. Later walkers have asked for more: theirs is not closed by ours. */
     if (asked == asked_of(mt))
         atomic_store_explicit(&mt->links_closed, asked, memory_order_relaxed);
-    return served || all_served(mt, asked);
+    return served;
 }

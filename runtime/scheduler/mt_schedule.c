@@ -59,11 +59,9 @@ static COLD void overflow(struct worker *w, struct header *h)
         n = pirn__queue_take_many(&w->queue, tasks, QUEUE_STEAL_MAX);
         if (n == 0)
             break;
-        pirn__mt_link_moved(w->mt, tasks, n);
         for (uint32_t i = 0; i < n; i++)
             task_list_push(&chain, (struct notified){tasks[i]});
     }
-    pirn__mt_link_moved(w->mt, &h, 1);
     task_list_push(&chain, (struct notified){h});
     pirn__mt_push_shared(w->mt, &chain);
 }
@@ -161,8 +159,8 @@ static void mt_requeue(struct sched *s, struct notified n, bool yield)
         if (yield && w->yield_mark == UINT64_MAX)
             w->yield_mark = queue_pushed(&w->queue);
         pirn__mt_push_local(w, n.cell);
-    } else { /* after block_in_place passed the worker on */
-        pirn__mt_link_moved(mt, &n.cell, 1);
+    } else {                       /* after block_in_place passed the worker on */
+        pirn__mt_link(mt, n.cell); /* no worker answers for it to a walker */
         if (!push_outside(mt, n))
             pirn__spawner_refuse(&mt->base, n);
     }

@@ -81,9 +81,9 @@ struct multi_thread {
     _Atomic(uint32_t) stopped;      /* workers that have ended their tasks */
     _Atomic(uint32_t) links_served; /* a futex: changes when a worker has met a walker's request */
     _Atomic(uint32_t) links_closed; /* the last of base.link_asked that nobody waits for any more */
-    _Atomic(uint32_t) inject_linked; /* the last whose shared queue somebody has linked */
-    _Atomic(uint32_t) in_place;      /* block_in_place calls whose worker was passed on */
-    _Atomic(uint64_t) kept;          /* those that found no thread for it */
+    _Atomic(uint32_t) links_moving; /* who has tasks in hand, between two queues */
+    _Atomic(uint32_t) in_place;     /* block_in_place calls whose worker was passed on */
+    _Atomic(uint64_t) kept;         /* those that found no thread for it */
 };
 
 extern const struct sched_ops pirn__mt_ops;
@@ -148,8 +148,13 @@ void pirn__mt_links_changed(struct multi_thread *mt);
 void pirn__worker_serve_walkers(struct worker *w);
 /* Whether a walker has asked that this worker has not served. */
 bool pirn__worker_is_asked(const struct worker *w);
-/* Tasks that change queues: linked while a walker waits. The caller has their Notifieds. */
-void pirn__mt_link_moved(struct multi_thread *mt, struct header **tasks, uint32_t n);
+/* Holding the Notified, or RUNNING: links a task that is not linked. */
+void pirn__mt_link(struct multi_thread *mt, struct header *h);
+/* Around taking tasks out of a queue that is not one's own: they are linked before the end of it. */
+void pirn__mt_begin_move(struct multi_thread *mt);
+void pirn__mt_end_move(struct multi_thread *mt, struct header **tasks, uint32_t n);
+/* Whether a worker has to do so now. */
+bool pirn__worker_moves_watched(const struct worker *w);
 
 /* ---- the end: runtime/scheduler/mt_stop.c ---- */
 void pirn__mt_ask_stop(struct pirn_handle *h);

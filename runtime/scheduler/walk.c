@@ -35,12 +35,14 @@ bool pirn__walk_running(struct poller *p, struct task_facts *f)
 {
     uint64_t id, again;
 
-    *f = (struct task_facts){
-        .state = STATE_RUNNING,
-        .polls = 1,
-        /* mo: relaxed, for people. */
-        .worker = atomic_load_explicit(&p->worker, memory_order_relaxed),
-    };
+    f->spawn_site = NULL;
+    f->await_line = 0;
+    f->polls = 1;
+    f->state = STATE_RUNNING;
+    f->spawned_tick = f->last_poll_tick = 0;
+    /* mo: relaxed, for people. */
+    f->worker = atomic_load_explicit(&p->worker, memory_order_relaxed);
+    f->forever = false;
     do {
         /* mo: acquire pairs with [slot] in publish_running: the name is not older than the id. */
         id = atomic_load_explicit(&p->running_id, memory_order_acquire);

@@ -35,14 +35,19 @@ static struct header *pull(struct worker *w, uint32_t max)
     uint32_t n = 0;
     bool left;
 
+    bool watched = pirn__worker_moves_watched(w);
+
     task_list_init(&batch);
+    if (UNLIKELY(watched))
+        pirn__mt_begin_move(mt);
     left = pirn__global_take(&mt->global, &batch, mt->base.workers, max);
     for (struct header *h = batch.head; h != NULL; h = h->queue_next)
         moved[n++] = h;
+    if (UNLIKELY(watched))
+        pirn__mt_end_move(mt, moved, n);
     if (n == 0)
         return NULL;
     stat_add(&w->stats.remote_schedules, n);
-    pirn__mt_link_moved(w->mt, moved, n);
     first = moved[0];
     for (uint32_t i = 1; i < n; i++)
         pirn__mt_push_local(w, moved[i]);
@@ -132,16 +137,43 @@ bool pirn__mt_has_work(struct multi_thread *mt)
 
 /* ---- stealing --------------------------------------------------------------------------------------- */
 
+/* @take: how. Into @tasks. */
+static uint32_t take_from(struct worker *w, struct worker *victim, struct header **tasks,
+                          uint32_t (*take)(struct worker *victim, struct header **tasks))
+{
+    bool watched = pirn__worker_moves_watched(w);
+    uint32_t n;
+
+    if (UNLIKELY(watched))
+        pirn__mt_begin_move(w->mt);
+    n = take(victim, tasks);
+    if (UNLIKELY(watched))
+        pirn__mt_end_move(w->mt, tasks, n);
+    if (n != 0) {
+        stat_add(&w->stats.steals, n);
+        stat_add(&w->stats.steal_operations, 1);
+    }
+    return n;
+}
+
+static uint32_t take_half(struct worker *victim, struct header **tasks)
+{
+    return pirn__queue_steal(&victim->queue, tasks);
+}
+
+static uint32_t take_slot(struct worker *victim, struct header **tasks)
+{
+    tasks[0] = pirn__worker_take_lifo(victim);
+    return tasks[0] != NULL;
+}
+
 static struct header *steal_from(struct worker *w, struct worker *victim)
 {
     struct header *tasks[QUEUE_STEAL_MAX];
-    uint32_t n = pirn__queue_steal(&victim->queue, tasks);
+    uint32_t n = take_from(w, victim, tasks, take_half);
 
     if (n == 0)
         return NULL;
-    stat_add(&w->stats.steals, n);
-    stat_add(&w->stats.steal_operations, 1);
-    pirn__mt_link_moved(w->mt, tasks, n);
     for (uint32_t i = 1; i < n; i++)
         pirn__mt_push_local(w, tasks[i]);
     return tasks[0];
@@ -149,14 +181,9 @@ static struct header *steal_from(struct worker *w, struct worker *victim)
 
 static struct header *steal_lifo(struct worker *w, struct worker *victim)
 {
-    struct header *h = pirn__worker_take_lifo(victim);
+    struct header *h;
 
-    if (h != NULL) {
-        stat_add(&w->stats.steals, 1);
-        stat_add(&w->stats.steal_operations, 1);
-        pirn__mt_link_moved(w->mt, &h, 1);
-    }
-    return h;
+    return take_from(w, victim, &h, take_slot) != 0 ? h : NULL;
 }
 
 static struct worker *nth_other(struct worker *w, uint32_t start, uint32_t i)
