@@ -2,6 +2,7 @@
 /* Is every option checked, and the wrong one named? */
 #include "support.h"
 
+#include <limits.h>
 #include <stddef.h>
 
 static pirn_runtime_opts good(void)
@@ -55,13 +56,23 @@ Test(builder, every_field)
     REFUSED(worker_threads, 2, -EINVAL, "worker_threads");
     REFUSED(worker_threads, UINT32_MAX, -EINVAL, "worker_threads");
     ACCEPTED(worker_threads, 1);
-    REFUSED(max_blocking_threads, 1, -ENOTSUP, "max_blocking_threads");
-    REFUSED(thread_keep_alive_ns, 1, -ENOTSUP, "thread_keep_alive_ns");
+    ACCEPTED(max_blocking_threads, 1);
+    ACCEPTED(max_blocking_threads, PIRN_UNLIMITED);
+    ACCEPTED(max_blocking_queue, 1);
+    ACCEPTED(max_blocking_queue, PIRN_UNLIMITED);
+    ACCEPTED(thread_keep_alive_ns, 1);
+    ACCEPTED(thread_keep_alive_ns, PIRN_NEVER);
     REFUSED(thread_keep_alive_ns, -1, -EINVAL, "thread_keep_alive_ns");
-    REFUSED(thread_stack_bytes, 1, -ENOTSUP, "thread_stack_bytes");
-    REFUSED(thread_name, "x", -ENOTSUP, "thread_name");
+    REFUSED(thread_keep_alive_ns, INT64_MIN, -EINVAL, "thread_keep_alive_ns");
+    REFUSED(thread_stack_bytes, 1, -EINVAL, "thread_stack_bytes");
+    REFUSED(thread_stack_bytes, (size_t)PTHREAD_STACK_MIN - 1, -EINVAL, "thread_stack_bytes");
+    ACCEPTED(thread_stack_bytes, (size_t)PTHREAD_STACK_MIN);
+    REFUSED(thread_name, "", -EINVAL, "thread_name");
+    REFUSED(thread_name, " ", -EINVAL, "thread_name");
+    ACCEPTED(thread_name, "x");
+    ACCEPTED(thread_name, "longer than what the kernel shows");
     REFUSED(io_events_per_tick, 1, -ENOTSUP, "io_events_per_tick");
-    REFUSED(flags, 1u << 1, -EINVAL, "flags");
+    REFUSED(flags, 1u << 4, -EINVAL, "flags");
     REFUSED(flags, 1u << 31, -EINVAL, "flags");
     ACCEPTED(flags, PIRN_RT_LOCAL);
     REFUSED(unhandled_fault, (enum pirn_unhandled_fault)4, -EINVAL, "unhandled_fault");

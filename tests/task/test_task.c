@@ -53,7 +53,9 @@ static const struct bad {
     {.field = "pirn_task_desc.frame_align", .err = -EINVAL, .frame_align = SIZE_MAX},
     {.field = "pirn_task_desc.out_align: 6,", .err = -EINVAL, .out_align = 6},
     {.field = "pirn_task_desc.out_align", .err = -EINVAL, .out_align = 8192},
-    {.field = "pirn_task_desc.flags", .err = -EINVAL, .flags = 1},
+    {.field = "pirn_task_desc.flags", .err = -EINVAL, .flags = PIRN_TASK_TRY},
+    {.field = "pirn_task_desc.flags", .err = -EINVAL, .flags = PIRN_TASK_MANDATORY},
+    {.field = "pirn_task_desc.flags: unknown bits 0x20", .err = -EINVAL, .flags = 1u << 5},
     {.field = "pirn_task_desc.flags", .err = -EINVAL, .flags = 1u << 31, .frame_size = 8},
     {.field = "pirn_task_desc.flags", .err = -EINVAL, .flags = PIRN_TASK_LINE, .frame_size = 3},
 };
@@ -86,6 +88,19 @@ Test(task, a_bad_descriptor_is_refused_by_the_name_of_its_field)
     }
     cr_expect_eq(pirn__task_check(NULL), -EINVAL);
     cr_expect_str_eq(pirn_last_error_text(), "pirn_task_desc: NULL");
+}
+
+Test(task, all_flags_together)
+{
+    pirn_task_desc d = good();
+
+    d.frame_size = 4;
+    d.flags = PIRN_TASK_BLOCKING | PIRN_TASK_TRY | PIRN_TASK_MANDATORY | PIRN_TASK_UNCONSTRAINED |
+              PIRN_TASK_LINE;
+    cr_expect_eq(d.flags, 31);
+    cr_expect_eq(pirn__task_check(&d), 0);
+    d.flags = PIRN_TASK_BLOCKING;
+    cr_expect_eq(pirn__task_check(&d), 0);
 }
 
 Test(task, a_larger_descriptor_is_fine_while_its_unknown_tail_is_zero)
