@@ -23,6 +23,7 @@ enum {
 };
 #define DEFAULT_KEEP_ALIVE (10 * PIRN_SEC)
 #define DEFAULT_STUCK_POLL (100 * PIRN_MS)
+#define STACK_BYTES_MAX    ((size_t)1 << 40)
 
 static void *malloc_aligned(void *user, size_t n, size_t align)
 {
@@ -184,9 +185,10 @@ static int check_values(const pirn_runtime_opts *o)
         return pirn__error(-EINVAL, "pirn_runtime_opts.thread_keep_alive_ns: negative");
     if (o->stuck_poll_ns < 0)
         return pirn__error(-EINVAL, "pirn_runtime_opts.stuck_poll_ns: negative");
-    if (o->thread_stack_bytes != 0 && o->thread_stack_bytes < (size_t)PTHREAD_STACK_MIN)
-        return pirn__error(-EINVAL, "pirn_runtime_opts.thread_stack_bytes: %zu, at least %zu",
-                           o->thread_stack_bytes, (size_t)PTHREAD_STACK_MIN);
+    if (o->thread_stack_bytes != 0 && (o->thread_stack_bytes < (size_t)PTHREAD_STACK_MIN ||
+                                       o->thread_stack_bytes > STACK_BYTES_MAX))
+        return pirn__error(-EINVAL, "pirn_runtime_opts.thread_stack_bytes: %zu, must be %zu to %zu",
+                           o->thread_stack_bytes, (size_t)PTHREAD_STACK_MIN, STACK_BYTES_MAX);
     if (o->io_events_per_tick != 0)
         return pirn__error(-ENOTSUP, "pirn_runtime_opts.io_events_per_tick: not in this version");
     return 0;

@@ -26,7 +26,8 @@ int pirn_runtime_new(const pirn_runtime_opts *o, pirn_runtime **out)
     r = base.flavor->make(&base, &h);
     if (r != 0) {
         pirn__handle_free_texts(&base);
-        return pirn__error(r, "pirn_runtime_new: %s", pirn_strerror(r));
+        return pirn__error(r, "pirn_runtime_new: %s%s", pirn_strerror(r),
+                           r == -EAGAIN ? ": a thread could not be made" : "");
     }
     *out = (pirn_runtime *)(void *)h;
     return 0;

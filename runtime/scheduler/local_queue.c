@@ -196,8 +196,9 @@ uint64_t pirn__queue_len(const struct local_queue *q)
 
 uint64_t pirn__queue_position(const struct local_queue *q)
 {
-    /* mo: relaxed. What others take moves it on as well. */
-    return atomic_load_explicit(&q->head, memory_order_relaxed) - (q->last - q->next);
+    /* mo: acquire pairs with [slot] in take_up_to: what is missing here was taken by who has said
+     * before that he takes it: [moved] in mt_links.c. */
+    return atomic_load_explicit(&q->head, memory_order_acquire) - (q->last - q->next);
 }
 
 bool pirn__queue_is_empty(const struct local_queue *q)

@@ -122,7 +122,7 @@ int pirn__mt_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good)
     pirn__mt_ask_stop(h);
     while (!pirn__mt_has_stopped(mt))
         if (!pirn__futex_wait(&mt->stop, MT_STOPPING, deadline) && !pirn__mt_has_stopped(mt))
-            return pirn__error(-ETIMEDOUT, "pirn_runtime_shutdown: a poll still runs");
+            return pirn__error(-ETIMEDOUT, "pirn_runtime_shutdown: the workers have not ended yet");
     r = pirn__blocking_shutdown(&h->blocking, deadline);
     if (r != 0)
         return pirn__error(r, "pirn_runtime_shutdown: a blocking task still runs");

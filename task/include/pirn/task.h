@@ -200,8 +200,8 @@ enum {
                                       pirn_cx_cancelled() tells it (tokio: spawn_blocking) */
     PIRN_TASK_TRY = 1u << 1,      /* with _BLOCKING: the spawn returns -EAGAIN instead of waiting
                                       behind max_blocking_queue others */
-    PIRN_TASK_MANDATORY = 1u << 2, /* with _BLOCKING: once its spawn succeeded it runs, also while
-                                      the runtime shuts down */
+    PIRN_TASK_MANDATORY = 1u << 2, /* with _BLOCKING: queued before the runtime shuts down, it runs
+                                      all the same */
     PIRN_TASK_UNCONSTRAINED = 1u << 3, /* no cooperative budget (tokio: unconstrained) */
     PIRN_TASK_LINE = 1u << 4 /* the frame starts with a uint32_t: the source line it waits at.
                                 It is copied after each poll, for dumps and reports */
