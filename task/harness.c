@@ -274,7 +274,9 @@ static void finish(struct header *h, struct poller *p, int code, const void *out
         pirn__harness_drop_ops(&h->end.ops, h->sched, h->id);
     if (h->desc->drop != NULL) {
         p->phase = out != NULL && code == 0 ? PHASE_DROP_WITH_OUTPUT : PHASE_DROP;
+        scope_add_busy(p->blocking); /* a blocking poll is not, its drop is; others are anyway */
         h->desc->drop(cell_stage(h));
+        scope_add_busy(-(int)p->blocking);
         p->phase = PHASE_NONE;
     }
     h->end.code = code;

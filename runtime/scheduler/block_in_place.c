@@ -125,17 +125,28 @@ static int on_worker(struct blocking_call *c, struct runner *r)
     return c->result;
 }
 
-/* Whether this thread is in a place where nothing may wait, and where it cannot leave either. */
-static bool is_forbidden(const struct pirn_handle *h)
+/* Whether this thread is in the poll of a pirn_block_on()'s root, on a multi-thread runtime. */
+static bool is_in_root(const struct pirn_cx *cx)
+{
+    const struct pirn_handle *h;
+
+    if (cx == NULL || cx->root == NULL || cx->root->cell != NULL)
+        return false;
+    h = (const struct pirn_handle *)(const void *)cx->root->sched;
+    return h->flavor == &pirn__mt_flavor;
+}
+
+/* Whether this thread may leave what it does: it is free, or in a poll of a worker or root itself, not
+ * in a drop, a hook or a set of the poll's. */
+static bool is_allowed(void)
 {
     const struct runner *r = pirn__context.runner;
 
     if (pirn__scope.busy == 0)
-        return false;
-    if (pirn__scope.busy != 1 || pirn__context.set != NULL || h == NULL ||
-        h->flavor != &pirn__mt_flavor)
         return true;
-    return r != NULL && r->thread->poller.phase != PHASE_POLL;
+    if (pirn__scope.busy != 1 || pirn__context.set != NULL)
+        return false;
+    return r != NULL ? r->thread->poller.phase == PHASE_POLL : is_in_root(pirn__scope.cx);
 }
 
 int pirn_block_in_place(int (*fn)(void *arg), void *arg)
@@ -145,7 +156,7 @@ int pirn_block_in_place(int (*fn)(void *arg), void *arg)
 
     if (fn == NULL)
         return pirn__error(-EINVAL, "pirn_block_in_place: fn is NULL");
-    if (is_forbidden(context_handle()))
+    if (!is_allowed())
         return pirn__error(-EDEADLK, "pirn_block_in_place: not on a current-thread runtime, in a "
                                      "local set, a drop or a hook");
     if (pirn__scope.busy == 0)

@@ -199,7 +199,7 @@ static void thread_ends(void *user, struct pool_thread *t)
  * called: the task may wait, and see time pass. */
 static void set_scope(struct blocking *b, struct recovery *recovery)
 {
-    pirn__context = (struct context){NULL, NULL, NULL, NULL};
+    pirn__context = (struct context){.core = NULL};
     pirn__scope.runtime = b->rt;
     pirn__scope.guards = NULL;
     pirn__scope.cx = NULL;

@@ -41,6 +41,17 @@ static void leave_runtime(const struct entry *e)
 
 /* ---- the loop --------------------------------------------------------------------------------- */
 
+static void run_one(struct core *core, struct header *h)
+{
+    pirn_time begin = 0;
+
+    if (timing_is_on(&core->timing))
+        begin = pirn__timing_begin(&core->timing, h);
+    pirn__harness_run((struct local_notified){h}, &core->poller);
+    if (timing_is_on(&core->timing))
+        pirn__timing_end(&core->timing, begin);
+}
+
 static enum end run_root(struct core *core)
 {
     struct root *root = core->root;
@@ -71,7 +82,7 @@ static enum end run_root(struct core *core)
                     pirn__ct_park(core);
                 break;
             }
-            timing_run(&core->timing, h, &core->poller);
+            run_one(core, h);
             entry_check_guards();
         }
         pirn__ct_maintain(core);
@@ -95,7 +106,7 @@ static enum end run_turn(struct core *core)
             h = pirn__ct_next_task(core);
             if (h == NULL)
                 break;
-            timing_run(&core->timing, h, &core->poller);
+            run_one(core, h);
             entry_check_guards();
         }
         pirn__ct_maintain(core);

@@ -9,7 +9,7 @@ void pirn__entry_begin(struct entry *e, struct pirn_handle *h)
     *e = (struct entry){pirn__context,       pirn__scope.cx,   pirn__scope.recovery,
                         pirn__scope.task_id, pirn__scope.busy, pirn__scope.runtime,
                         pirn__scope.guards};
-    pirn__context = (struct context){NULL};
+    pirn__context = (struct context){.core = NULL};
     pirn__scope.runtime = h;
     pirn__scope.guards = NULL; /* those outside cannot end inside */
     pirn__scope.cx = NULL;

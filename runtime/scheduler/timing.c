@@ -80,14 +80,18 @@ void pirn__timing_stamp(struct header *h)
     *pirn__spawner_stamp(h) = pirn__clock_now();
 }
 
-void pirn__timing_run(struct timing *t, struct header *h, struct poller *p)
+pirn_time pirn__timing_begin(struct timing *t, struct header *h)
 {
     pirn_time begin = t->now != 0 ? t->now : pirn__clock_now();
 
     if (t->latencies != NULL)
         stat_add(&t->latencies->buckets[bucket_of(begin - *pirn__spawner_stamp(h))], 1);
-    timing_pause(t); /* a fault jumps out of the next line */
-    pirn__harness_run((struct local_notified){h}, p);
+    timing_pause(t); /* a fault jumps out of the poll */
+    return begin;
+}
+
+void pirn__timing_end(struct timing *t, pirn_time begin)
+{
     t->now = pirn__clock_now();
     if (t->polls != NULL)
         stat_add(&t->polls->buckets[bucket_of(t->now - begin)], 1);

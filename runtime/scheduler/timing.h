@@ -38,8 +38,10 @@ static inline void timing_stamp(uint32_t flags, struct header *h)
         pirn__timing_stamp(h);
 }
 
-/* Runs a task and measures what is asked for. */
-void pirn__timing_run(struct timing *t, struct header *h, struct poller *p);
+/* Around a poll, if anything is asked for. Return: when it began. */
+pirn_time pirn__timing_begin(struct timing *t, struct header *h);
+/* The caller has the core or worker of @t still. */
+void pirn__timing_end(struct timing *t, pirn_time begin);
 
 /* Something else is done between two polls. */
 static inline void timing_pause(struct timing *t)
@@ -47,12 +49,9 @@ static inline void timing_pause(struct timing *t)
     t->now = 0;
 }
 
-static inline void timing_run(struct timing *t, struct header *h, struct poller *p)
+static inline bool timing_is_on(const struct timing *t)
 {
-    if (LIKELY(t->polls == NULL && t->latencies == NULL))
-        pirn__harness_run((struct local_notified){h}, p);
-    else
-        pirn__timing_run(t, h, p);
+    return UNLIKELY(t->polls != NULL || t->latencies != NULL);
 }
 
 #endif

@@ -114,6 +114,7 @@ static void park(struct worker *w)
 static void run_one(struct runner *r, struct header *h)
 {
     struct worker *w = r->worker;
+    pirn_time begin = 0;
 
     if (w->searching) {
         w->searching = false;
@@ -123,7 +124,11 @@ static void run_one(struct runner *r, struct header *h)
         pirn__mt_notify_from(w);
     }
     stat_add(&w->stats.polls, 1);
-    timing_run(&w->timing, h, &r->thread->poller);
+    if (timing_is_on(&w->timing))
+        begin = pirn__timing_begin(&w->timing, h);
+    pirn__harness_run((struct local_notified){h}, &r->thread->poller);
+    if (timing_is_on(&w->timing) && r->worker == w) /* else another thread has it now */
+        pirn__timing_end(&w->timing, begin);
     entry_check_guards();
 }
 
@@ -215,7 +220,7 @@ static void begin_run(struct runner *r)
 static void end_run(struct runner *r)
 {
     poller_idle(&r->thread->poller);
-    pirn__context = (struct context){NULL};
+    pirn__context = (struct context){.core = NULL};
     pirn__scope.runtime = NULL;
     pirn__scope.cx = NULL;
     pirn__scope.task_id = 0;

@@ -26,6 +26,12 @@ struct header *pirn__worker_take_lifo(struct worker *w)
     return atomic_exchange_explicit(&w->lifo, NULL, memory_order_acquire);
 }
 
+/* The owner takes the flag back when it finds its queue empty, which may be a long poll later. */
+static bool queue_is_worth_a_look(const struct local_queue *q)
+{
+    return queue_has_surplus(q) && !pirn__queue_is_empty(q);
+}
+
 /* From the shared queue: one to run, the others behind our own. @max: how many. */
 static struct header *pull(struct worker *w, uint32_t max)
 {
@@ -130,7 +136,7 @@ struct header *pirn__worker_before_yielded(struct worker *w, struct header *h)
 bool pirn__mt_has_work(struct multi_thread *mt)
 {
     for (uint32_t i = 0; i < mt->base.workers; i++)
-        if (queue_has_surplus(&mt->workers[i].queue))
+        if (queue_is_worth_a_look(&mt->workers[i].queue))
             return true;
     return !pirn__global_is_empty(&mt->global);
 }
@@ -201,7 +207,7 @@ static struct header *look_round(struct worker *w, uint32_t start)
     for (uint32_t i = 0; i < w->mt->base.workers; i++) {
         struct worker *victim = nth_other(w, start, i);
 
-        if (victim == NULL || !queue_has_surplus(&victim->queue))
+        if (victim == NULL || !queue_is_worth_a_look(&victim->queue))
             continue;
         h = steal_from(w, victim);
         if (h != NULL)

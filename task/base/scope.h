@@ -37,6 +37,11 @@ static inline uint64_t scope_swap_id(uint64_t id)
 {
     return id;
 }
+
+static inline void scope_add_busy(int n)
+{
+    (void)n;
+}
 #else
 extern _Thread_local struct scope pirn__scope;
 
@@ -47,6 +52,12 @@ static inline uint64_t scope_swap_id(uint64_t id)
 
     pirn__scope.task_id = id;
     return was;
+}
+
+/* One deeper, or back, in code that may not block. */
+static inline void scope_add_busy(int n)
+{
+    pirn__scope.busy += (unsigned)n;
 }
 #endif
 
