@@ -15,6 +15,7 @@ static void fill(struct pirn_handle *h, pirn_metrics *m)
     struct local_totals sets;
     struct poller *p = NULL;
     struct spawner *sp;
+    uint64_t undone = stat_get(&h->stray.undone);
     uint64_t finished = stat_get(&h->stray.finished);
 
     pirn__local_totals(h, &sets);
@@ -30,7 +31,7 @@ static void fill(struct pirn_handle *h, pirn_metrics *m)
         m->faults += stat_get(&p->stats.faults);
     }
     finished += sets.finished;
-    m->tasks_spawned = stat_get(&h->shared.spawned) + sets.spawned;
+    m->tasks_spawned = stat_get(&h->shared.spawned) + sets.spawned - undone;
     m->cell_bytes =
         stat_get(&h->shared.cells.bytes) + stat_get(&h->shared.large_bytes) + sets.cell_bytes;
     for (uint32_t i = 0; (sp = h->flavor->spawner(h, i)) != NULL; i++) {

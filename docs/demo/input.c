@@ -148,7 +148,6 @@ static int open_next(struct input *in)
             return -ENOMEM;
         }
     }
-    in->at_start = true;
     in->files++;
     return 1;
 }
@@ -161,32 +160,36 @@ static void close_file(struct input *in)
     in->is_open = false;
 }
 
-int input_read(struct input *in, char *text, size_t size, size_t *len, bool *starts_a_file)
+int input_read(struct input *in, char *text, size_t size, size_t *len)
 {
-    for (*len = 0; *len == 0;) {
-        int r = in->is_open ? 1 : open_next(in);
+    *len = 0;
+    while (*len < size) {
+        ssize_t n;
 
-        if (r != 1) {
-            return r;
+        if (!in->is_open) {
+            int r = open_next(in);
+
+            if (r != 1) {
+                return r;
+            }
+            if (in->files > 1) {
+                text[(*len)++] = '\n';
+            }
+            continue;
         }
         /* Pipes give less than was asked for long before their end: only 0 is the end. */
-        while (*len < size && in->is_open) {
-            ssize_t n = read(in->fd, text + *len, size - *len);
-
-            if (n > 0) {
-                *len += (size_t)n;
-            } else if (n == 0) {
-                close_file(in);
-            } else if (errno != EINTR) {
-                complain(in, in->name, errno);
-                close_file(in);
-            }
+        n = read(in->fd, text + *len, size - *len);
+        if (n > 0) {
+            *len += (size_t)n;
+            in->bytes += (uint64_t)n;
+        } else if (n == 0) {
+            close_file(in);
+        } else if (errno != EINTR) {
+            complain(in, in->name, errno);
+            close_file(in);
         }
     }
-    *starts_a_file = in->at_start;
-    in->at_start = false;
-    in->bytes += *len;
-    return 1;
+    return 0;
 }
 
 void input_fini(struct input *in)

@@ -137,7 +137,7 @@ int words_merge(struct words *w, const struct words *from)
     return 0;
 }
 
-static int by_count_then_text(const void *left, const void *right)
+int words_order(const void *left, const void *right)
 {
     const struct word *a = left;
     const struct word *b = right;
@@ -153,7 +153,7 @@ static int by_count_then_text(const void *left, const void *right)
 void words_sort(struct words *w)
 {
     if (w->used > 0) {
-        qsort(w->list, w->used, sizeof *w->list, by_count_then_text);
+        qsort(w->list, w->used, sizeof *w->list, words_order);
     }
 }
 

@@ -40,8 +40,10 @@ int words_add(struct words *w, const struct word *word);
 /* Count everything in @from. Return: 0; -ENOMEM, and a part is counted. */
 int words_merge(struct words *w, const struct words *from);
 
-/* Put the list in order: highest count first, then by bytes. The table is a list from then on:
- * only words_fini() may follow. */
+/* The order of output: highest count first, then by bytes. For qsort(), of struct word. */
+int words_order(const void *left, const void *right);
+
+/* Put the list in that order. The table is a list from then on: only words_fini() may follow. */
 void words_sort(struct words *w);
 
 /* Free everything. */

@@ -78,6 +78,7 @@ struct pool {
     struct lock lock;
     /* guard, of what is not atomic: lock. Counts are written under it, read for metrics. */
     struct header *head, *tail; /* by queue_next and end.queue_prev; CELL_QUEUED is set */
+    _Atomic(bool) hurried;      /* cancelled tasks may be at its head; written under the lock */
     _Atomic(uint64_t) depth;
     _Atomic(uint32_t) threads; /* blocking ones: those that run jobs are not among them */
     _Atomic(uint32_t) idle;    /* of those, waiting and not claimed */
@@ -123,6 +124,8 @@ bool pirn__pool_is_full(struct pool *p);
 bool pirn__pool_take_out(struct pool *p, struct header *cell);
 /* The next free thread takes this one, if it is in the queue. As above. */
 void pirn__pool_hurry(struct pool *p, struct header *cell);
+/* Takes out again what was hurried, a cancelled task each time; false: there is none. */
+bool pirn__pool_take_hurried(struct pool *p, struct notified *n);
 /* Has a job run on a blocking thread that is idle, or else on a new thread, beside the limit. When it
  * returns the thread is a blocking one, or ends if there are enough. Return: 0; -EAGAIN, also once
  * closed; -ENOMEM. */

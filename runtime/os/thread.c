@@ -29,17 +29,13 @@ static void *begin_thread(void *arg)
     return NULL;
 }
 
-/* With signals blocked from its first instruction on: it inherits the mask. Not those that a thread
- * raises by its own faults: blocked, they would end the process without its crash handler. */
+/* With every signal blocked from its first instruction on: it inherits the mask. */
 static int create_deaf(pthread_t *id, const pthread_attr_t *attr, struct thread_start *s)
 {
-    static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
     sigset_t all, before;
     int r;
 
     (void)sigfillset(&all);
-    for (size_t i = 0; i < sizeof own_faults / sizeof *own_faults; i++)
-        (void)sigdelset(&all, own_faults[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(id, attr, begin_thread, s);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Runs fn(arg) on a new thread that blocks all signals but those of its own faults (SIGSEGV...). @stack_bytes: 0: the system's default. @name:
+/* Runs fn(arg) on a new thread that blocks all signals. @stack_bytes: 0: the system's default. @name:
  * its first 15 bytes count. Return: 0, -EAGAIN, -ENOMEM. */
 int pirn__thread_start(pthread_t *id, size_t stack_bytes, const char *name, void (*fn)(void *arg),
                        void *arg);

@@ -70,8 +70,17 @@ static void blocking_cancelled(struct sched *s, struct header *h)
 
     if (!somebody_drives(b->rt))
         pirn__pool_hurry(&b->pool, h);
-    else if (pirn__pool_take_out(&b->pool, h))
+    /* Asked again: who begins to drive takes over what he sees hurried. */
+    if (somebody_drives(b->rt) && pirn__pool_take_out(&b->pool, h))
         b->rt->flavor->submit(b->rt, (struct unowned_task){h});
+}
+
+void pirn__blocking_take_over(struct blocking *b)
+{
+    struct notified n;
+
+    while (pirn__pool_take_hurried(&b->pool, &n))
+        b->rt->flavor->submit(b->rt, (struct unowned_task){n.cell});
 }
 
 static bool blocking_link(struct sched *s, struct header *h)
@@ -339,7 +348,7 @@ void pirn__blocking_undo(struct blocking *b, struct unowned_task t)
     size_t refs = pirn__state_peek(&h->state) & STATE_JOIN_INTEREST ? 3 : 2;
 
     /* mo: relaxed, a statistic: it was counted as spawned. */
-    (void)atomic_fetch_add_explicit(&b->rt->stray.finished, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&b->rt->stray.undone, 1, memory_order_relaxed);
     if (cell_is_linked(h))
         (void)pirn__owned_unlink(&b->owned, h);
     /* A walker may have a reference yet. */

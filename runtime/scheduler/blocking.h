@@ -32,6 +32,9 @@ void pirn__blocking_commit(struct blocking *b, struct unowned_task t);
 /* Takes a task back that was not started: no drop is called. */
 void pirn__blocking_undo(struct blocking *b, struct unowned_task t);
 
+/* Somebody begins to drive, and has said so: what was aborted while nobody did is his. */
+void pirn__blocking_take_over(struct blocking *b);
+
 /* Refuses what comes from now on, and cancels what is queued, here. Any thread. */
 void pirn__blocking_close(struct blocking *b);
 /* Closes it, and waits for what runs. Return: 0; -ETIMEDOUT: call again to go on. */

@@ -83,14 +83,14 @@ static inline bool ct_is_here(const struct current_thread *ct)
 
 static inline void pirn__ct_set_driven(struct current_thread *ct, bool driven)
 {
-    /* mo: relaxed. A hint; whoever acts on it loses a turn at most. */
-    atomic_store_explicit(&ct->driven, driven, memory_order_relaxed);
+    /* mo: seq_cst pairs with [hurried] in pirn__pool_hurry(). For others a hint. */
+    atomic_store_explicit(&ct->driven, driven, memory_order_seq_cst);
 }
 
 static inline bool pirn__ct_is_driven(const struct current_thread *ct)
 {
-    /* mo: relaxed. As above. */
-    return atomic_load_explicit(&ct->driven, memory_order_relaxed);
+    /* mo: seq_cst. As above. */
+    return atomic_load_explicit(&ct->driven, memory_order_seq_cst);
 }
 
 /* Tells the watchdog, if there is one, whether somebody drives. */

@@ -26,6 +26,7 @@ static void enter_runtime(struct entry *e, struct current_thread *ct, struct cor
     pirn__scope.cx = &core->poller.cx;
     pirn__ct_set_driven(ct, true);
     pirn__ct_set_awake(ct, true);
+    pirn__blocking_take_over(&ct->base.blocking);
 }
 
 static void leave_runtime(const struct entry *e)

@@ -22,7 +22,8 @@ struct watchdog;
 /* Counters of what happens on threads that have no poller of their own.
  * mo: all relaxed, statistics. */
 struct stray_stats {
-    _Atomic(uint64_t) finished, faults, contained, forgotten, stuck;
+    _Atomic(uint64_t) finished, faults, contained, forgotten, stuck,
+        undone; /* counted as spawned, and then there was no thread or no room */
 };
 
 /* Of local sets. */

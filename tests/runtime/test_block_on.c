@@ -353,7 +353,8 @@ Test(block_on, run_makes_a_runtime_and_frees_it)
     pirn_result res;
     int out;
 
-    EQ(pirn_run(&o, &closure_desc, &c, &res, &out), -ENOTSUP);
+    o.flavor = (enum pirn_flavor)2;
+    EQ(pirn_run(&o, &closure_desc, &c, &res, &out), -EINVAL);
     SAYS("flavor");
     o.flavor = PIRN_CURRENT_THREAD;
     o.alloc = &tally.alloc;

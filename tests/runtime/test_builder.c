@@ -41,8 +41,8 @@ Test(builder, defaults)
     accepted(&o);
     EQ(pirn_runtime_new(&o, NULL), -EINVAL);
     SAYS("out");
-    /* All defaults mean the flavor that this version does not have. */
-    refused(NULL, -ENOTSUP, "flavor");
+    o = (pirn_runtime_opts)PIRN_RUNTIME_OPTS_INIT; /* the multi-thread flavour */
+    accepted(&o);
 }
 
 Test(builder, every_field)
@@ -51,7 +51,7 @@ Test(builder, every_field)
 
 #define REFUSED(field, value, code, says) o = good(), o.field = value, refused(&o, code, says)
 #define ACCEPTED(field, value)            o = good(), o.field = value, accepted(&o)
-    REFUSED(flavor, PIRN_MULTI_THREAD, -ENOTSUP, "flavor");
+    ACCEPTED(flavor, PIRN_MULTI_THREAD);
     REFUSED(flavor, (enum pirn_flavor)2, -EINVAL, "flavor");
     REFUSED(worker_threads, 2, -EINVAL, "worker_threads");
     REFUSED(worker_threads, UINT32_MAX, -EINVAL, "worker_threads");
@@ -216,18 +216,19 @@ static void see_stuck(void *user, const pirn_task_info *info, pirn_time since)
     (void)since;
 }
 
-/* A hook that nothing would call is refused, not ignored. */
-Test(builder, a_watchdogs_hook_is_refused)
+/* Its limit alone, or its hook alone, makes a watchdog; PIRN_NEVER makes none. */
+Test(builder, a_watchdogs_hook_and_limit)
 {
     pirn_hooks hooks = {.size = sizeof hooks, .on_stuck_poll = see_stuck};
-    pirn_runtime_opts o = PIRN_RUNTIME_OPTS_INIT;
-    pirn_runtime *rt = NULL;
+    pirn_runtime_opts o = good();
 
-    o.flavor = PIRN_CURRENT_THREAD;
     o.hooks = &hooks;
-    EQ(pirn_runtime_new(&o, &rt), -ENOTSUP);
-    cr_expect(strstr(pirn_last_error_text(), "on_stuck_poll") != NULL);
-    hooks.on_stuck_poll = NULL;
-    EQ(pirn_runtime_new(&o, &rt), 0);
-    pirn_runtime_free(rt);
+    accepted(&o);
+    o.stuck_poll_ns = PIRN_NEVER;
+    accepted(&o);
+    o.hooks = NULL;
+    o.stuck_poll_ns = 1;
+    accepted(&o);
+    o.stuck_poll_ns = -1;
+    refused(&o, -EINVAL, "stuck_poll_ns");
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Does every combination of how a task goes, is joined, aborted and woken end as the rules say?
  *
- * All tuples of the dimensions below are run one after the other, each step by step. What must come
- * out is computed from the rules in expect(), which know the tuple and nothing of the run.
- * (tokio: task_combinations) */
-#include "support.h"
+ * All tuples of the dimensions below are run one after the other, each step by step; workers are held
+ * between the steps. What must come out is computed from the rules in expect(), which know the tuple
+ * and nothing of the run. (tokio: task_combinations) */
+#include "flavors.h"
 
 enum home {
     HOME_RUNTIME,
     HOME_LOCAL_SET,
     HOME_LOCAL_RUNTIME,
-    HOMES
+    HOME_ONE_WORKER,
+    HOME_TWO_WORKERS
 };
 enum fault {
     FAULT_NONE,
@@ -64,6 +65,9 @@ static struct {
     pirn_waker waker, kept;
 } now;
 
+/* The same as in `now.seen`, for who waits while a worker counts. */
+static _Atomic(int) polls_so_far, drops_so_far;
+
 /* ---- the task -------------------------------------------------------------------------------- */
 
 static int task_poll(void *frame, pirn_cx *cx, void *out)
@@ -72,6 +76,7 @@ static int task_poll(void *frame, pirn_cx *cx, void *out)
 
     (void)frame;
     now.seen.polls++;
+    polls_so_far++;
     if (!now.released) {
         if (now.seen.polls == 1) {
             now.waker = pirn_cx_waker(cx);
@@ -94,6 +99,7 @@ static void task_drop(void *frame)
 {
     (void)frame;
     now.seen.drops++;
+    drops_so_far++;
     if (now.t->fault >= FAULT_DROP)
         pirn_fault(CODE_DROP, "in the drop");
 }
@@ -178,10 +184,57 @@ static int poll_set(void *set, pirn_cx *cx, void *out)
     return pirn_local_set_poll(set, cx);
 }
 
-static void run_until_idle(enum home home)
+/* ---- workers ---- */
+
+static struct {
+    uint32_t workers; /* 0: on the current-thread flavour */
+    struct stopper stop[2];
+    pirn_join *join[2];
+    uint64_t used;
+} held;
+
+/* One after the other: each next one can only go to a worker that is not held. */
+static void hold_workers(void)
+{
+    for (uint32_t i = 0; i < held.workers; i++) {
+        held.join[i] = spawn(env.h, stopper_poll, &held.stop[i]);
+        held.used++;
+        await(&held.stop[i].entered);
+    }
+}
+
+static void let_workers_go(void)
+{
+    for (uint32_t i = 0; i < held.workers; i++) {
+        post(&held.stop[i].go);
+        pirn_join_free(held.join[i]);
+    }
+}
+
+/* Until they have done so much; what they do beyond shows in the end. */
+static void work_until(_Atomic(int) *what, int n)
+{
+    pirn_time limit = pirn_now() + 10 * PIRN_SEC;
+
+    let_workers_go();
+    while (*what < n) {
+        CHECK(pirn_now() < limit);
+        (void)sched_yield();
+    }
+    hold_workers();
+}
+
+/* ---- steps ---- */
+
+/* On workers: until @n of @what have been seen. */
+static void run_until_idle(enum home home, _Atomic(int) *what, int n)
 {
     int r;
 
+    if (held.workers != 0) {
+        work_until(what, n);
+        return;
+    }
     if (home != HOME_LOCAL_SET) {
         rt_idle(env.rt);
         return;
@@ -256,22 +309,27 @@ static struct seen run(const struct tuple *t)
 
     memset(&now, 0, sizeof now);
     now.t = t;
+    polls_so_far = drops_so_far = 0;
     start(t);
     if (t->polled_first)
         EQ(join_poll_with(env.join, &w, NULL, NULL), PIRN_PENDING);
     at(AT_ONCE, t);
-    run_until_idle(t->home);
+    if (t->abort_at == AT_ONCE)
+        run_until_idle(t->home, &drops_so_far, 1);
+    else
+        run_until_idle(t->home, &polls_so_far, 1 + t->wakes_itself);
     at(AT_FIRST_POLL, t);
     now.released = true;
     pirn_waker_wake(now.waker);
-    run_until_idle(t->home);
+    run_until_idle(t->home, &drops_so_far, 1);
     if (t->free_at >= AT_FINISH)
         CHECK(pirn_join_is_finished(env.join));
     at(AT_FINISH, t);
     if (t->free_at >= AT_CONSUME)
         consume(t, &w);
     at(AT_CONSUME, t);
-    run_until_idle(t->home);
+    if (held.workers == 0)
+        run_until_idle(t->home, &drops_so_far, 1);
     at(AT_END, t);
     pirn_waker_drop(now.kept);
     pirn_waker_drop(w);
@@ -326,17 +384,48 @@ enum {
     POSSIBLE = FAULTS * 2 * 2 * 2 * 2 * (10 * 6 + 14 * 4 + 4 * 6),
 };
 
-static void check_all(enum home home)
+static void begin(enum home home)
 {
     pirn_runtime_opts o = PIRN_RUNTIME_OPTS_INIT;
-    pirn_metrics m;
-    unsigned ran = 0;
 
     o.flags = home == HOME_LOCAL_RUNTIME ? PIRN_RT_LOCAL : 0;
-    env.rt = rt_new_with(&o);
+    if (home >= HOME_ONE_WORKER) {
+        held.workers = home == HOME_ONE_WORKER ? 1 : 2;
+        env.rt = rt_on_with((struct flavor){PIRN_MULTI_THREAD, held.workers}, &o);
+    } else {
+        env.rt = rt_new_with(&o);
+    }
     env.h = pirn_runtime_handle(env.rt);
+    for (uint32_t i = 0; i < held.workers; i++)
+        stopper_init(&held.stop[i]);
+    hold_workers();
     env.set_waker = wakes_waker(&env.set_wakes);
     EQ(pirn_local_set_new(env.h, &env.set), 0);
+}
+
+static void end(unsigned ran)
+{
+    pirn_metrics m;
+
+    let_workers_go();
+    if (held.workers != 0)
+        rt_quiet(env.h);
+    m = metrics_of(env.h);
+    EQ(m.tasks_alive, 0);
+    EQ(m.local_queue_depth, 0);
+    EQ(m.inject_queue_depth, 0);
+    EQ(m.tasks_spawned, ran + held.used);
+    pirn_local_set_free(env.set);
+    EQ(env.set_wakes.clones, env.set_wakes.drops + 1);
+    rt_free(env.rt);
+    printf("%u combinations\n", ran);
+}
+
+static void check_all(enum home home)
+{
+    unsigned ran = 0;
+
+    begin(home);
     for (unsigned n = 0; n < TUPLES; n++) {
         struct tuple t = tuple_of(n, home);
 
@@ -346,15 +435,7 @@ static void check_all(enum home home)
         }
     }
     EQ(ran, POSSIBLE);
-    m = metrics_of(env.h);
-    EQ(m.tasks_alive, 0);
-    EQ(m.local_queue_depth, 0);
-    EQ(m.inject_queue_depth, 0);
-    EQ(m.tasks_spawned, ran);
-    pirn_local_set_free(env.set);
-    EQ(env.set_wakes.clones, env.set_wakes.drops + 1);
-    rt_free(env.rt);
-    printf("%u combinations\n", ran);
+    end(ran);
 }
 
 Test(combinations, runtime)
@@ -370,4 +451,14 @@ Test(combinations, local_set)
 Test(combinations, local_runtime)
 {
     check_all(HOME_LOCAL_RUNTIME);
+}
+
+Test(combinations, one_worker)
+{
+    check_all(HOME_ONE_WORKER);
+}
+
+Test(combinations, two_workers)
+{
+    check_all(HOME_TWO_WORKERS);
 }

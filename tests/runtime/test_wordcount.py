@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Does the demo count as tr, sort and uniq do, on any input, in bounded memory?
+"""Does the demo count as tr, sort and uniq do, on any input, with any number of workers, in bounded
+memory?
 
 usage: test_wordcount.py PATH-OF-WORDCOUNT
 PIRN_TEST_LONG=1: the large file has 200 MB instead of 20.
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CHUNK = 64 * 1024
 MEMORY_KIB = 24 * 1024
 TIMEOUT = 120
+FLAVORS = ("--current-thread", "--workers=1", "--workers=2", "--workers=4")
 
 PIPELINE = """
 for f; do tr -cs A-Za-z '\\n' <"$f"; echo; done |
@@ -63,7 +65,16 @@ def check_run(what, done, out, err=b"", status=0):
 
 def check_same(what, *paths):
     """The program and the pipeline agree on these files."""
-    check_run(what, run("--all", "--", *paths), coreutils(*paths))
+    want = coreutils(*paths)
+    check_run(what, run("--all", "--", *paths), want)
+    return want
+
+
+def check_flavors(what, *paths):
+    """So do the program's flavours."""
+    want = check_same(what, *paths)
+    for flavor in FLAVORS:
+        check_run(f"{what}, {flavor}", run("--all", flavor, "--", *paths), want)
 
 
 def message(name, code):
@@ -112,12 +123,12 @@ def test_random():
         make("every byte", bytes(range(256)) + b"x" + bytes(range(255, -1, -1))),
     ]
     for path in files:
-        check_same(f"random, {path.name}", path)
-    check_same("random, all of them", *files)
+        check_flavors(f"random, {path.name}", path)
+    check_flavors("random, all of them", *files)
 
 
 def test_borders():
-    for border in (CHUNK, 2 * CHUNK):
+    for border in (CHUNK, 2 * CHUNK, 8 * CHUNK):
         for offset in range(-22, 4):
             data = filler(border + offset) + b"CrossesTheBorderHere, a tail"
             check_same(f"word at {border} {offset:+}", make("border", data))
@@ -130,9 +141,13 @@ def test_borders():
                    make("border", b"x" * (size // 2) + b" " + b"x" * (size - size // 2 - 1)))
     for size in (300_000, 1_000_000):
         word = bytes(random.Random(size).choices(b"abcdefXYZ", k=size))
-        check_same(f"a word of {size} letters", make("border", word))
-        check_same(f"a word of {size} letters between others",
-                   make("border", filler(50_000) + word + b" " + word.lower() + b"\nmore words"))
+        check_flavors(f"a word of {size} letters", make("border", word))
+        check_flavors(f"a word of {size} letters between others",
+                      make("border", filler(50_000) + word + b" " + word.lower() + b"\nmore words"))
+    other = make("other", b"Tail of it")
+    for size in range(CHUNK - 12, CHUNK + 3):
+        check_same(f"a file of {size} bytes, then another",
+                   make("border", filler(size - 4) + b"Word"), other)
 
 
 def test_files():
@@ -142,12 +157,16 @@ def test_files():
     letters = make("full", b"x" * CHUNK)
     check_run("empty file", run("--all", empty), b"")
     check_run("file without a word", run(make("dots", b"... 123\n")), b"")
-    check_same("no word goes from file to file", one, two, letters, letters, empty, one)
+    check_flavors("no word goes from file to file", one, two, letters, letters, empty, one)
     check_run("few words", run(one, two), b"2 alpha\n1 beta\n1 gamma\n")
     check_run("option after the names", run(one, two, "--all"), b"2 alpha\n1 beta\n1 gamma\n")
     many = b" ".join(b"z" * n for n in range(1, 31)) + b" zz"
     check_run("20 of 30, ties by bytes", run(make("many", many)),
               b"2 zz\n1 z\n" + b"".join(b"1 " + b"z" * n + b"\n" for n in range(3, 21)))
+    small = [make(f"small/{n}", b"w%c" % (97 + n % 26) + filler(n % 700)) for n in range(500)]
+    want = coreutils(*small)
+    for flavor in FLAVORS:
+        check_run(f"500 small files, {flavor}", run("--all", flavor, small[0].parent), want)
     check_same("odd names", make(b"-dash \xff name".decode(errors="surrogateescape"), b"odd one"))
     check_run("named like an option", run("--", "--all", cwd=make("named/--all", b"word").parent),
               b"1 word\n")
@@ -222,8 +241,14 @@ def test_unreadable():
                        ("n" * 300, errno.ENAMETOOLONG), ("/proc/self/mem", errno.EIO)):
         check_run(f"{str(name):.30}: {errno.errorcode[code]}", run(name, good), counted,
                   message(name, code), 1)
-    check_run("several unreadable", run(gone, good, loop), counted,
-              message(gone, errno.ENOENT) + message(loop, errno.ELOOP), 1)
+    for flavor in FLAVORS:
+        check_run(f"several unreadable, {flavor}", run(flavor, gone, good, loop), counted,
+                  message(gone, errno.ENOENT) + message(loop, errno.ELOOP), 1)
+        large = make("large", filler(40 * CHUNK))
+        check_run(f"unreadable between large ones, {flavor}",
+                  run("--all", flavor, large, "/proc/self/mem", gone, large, loop),
+                  coreutils(large, large), message("/proc/self/mem", errno.EIO) +
+                  message(gone, errno.ENOENT) + message(loop, errno.ELOOP), 1)
     folder = os.open(work, os.O_RDONLY)
     check_run("a folder as standard input", run("-", good, stdin=folder), counted,
               message("-", errno.EISDIR), 1)
@@ -240,13 +265,26 @@ def test_unreadable():
 
 
 def test_options():
-    for bad in ("--al", "-a", "--all=1", "---", "--x"):
+    for bad in ("--al", "-a", "--all=1", "---", "--x", "--workers", "--workers=", "--workers=0",
+                "--workers=-1", "--workers=2x", "--workers= 2", "--workers=65536",
+                "--workers=18446744073709551618", "--current-thread=1"):
         done = run(bad, work / "good")
         check(f"{bad}: output", done.stdout, b"")
         check(f"{bad}: message", done.stderr.split(b"\n")[0],
               b"wordcount: unknown option '" + bad.encode() + b"'")
         check(f"{bad}: usage", b"usage: wordcount [--all]" in done.stderr, True)
         check(f"{bad}: exit status", done.returncode, 2)
+    one = make("one", b"Alpha beta")
+    check_run("workers, then current thread", run("--workers=2", "--current-thread", one),
+              b"1 alpha\n1 beta\n")
+    check_run("current thread, then workers", run("--current-thread", "--workers=2", one),
+              b"1 alpha\n1 beta\n")
+    check_run("workers by the environment", run(one, env={**os.environ, "PIRN_WORKER_THREADS": "3"}),
+              b"1 alpha\n1 beta\n")
+    done = run(one, env={**os.environ, "PIRN_WORKER_THREADS": "none"})
+    check("bad environment: output", done.stdout, b"")
+    check("bad environment: message", b"PIRN_WORKER_THREADS" in done.stderr, True)
+    check("bad environment: exit status", done.returncode, 1)
     done = run("--help")
     check("help: output", done.stdout.startswith(b"usage: wordcount"), True)
     check("help: says what is left out", b"hidden" in done.stdout, True)
@@ -305,17 +343,20 @@ def test_memory():
     with open(large, "wb") as f:
         for _ in range(times):
             f.write(block.read_bytes())
-    check_run("large file", run("--all", large), want)
+    for flavor in FLAVORS:
+        check_run(f"large file, {flavor}", run("--all", flavor, large), want)
 
     image = Path(program).read_bytes()
     if b"__asan_init" in image or b"__tsan_init" in image or b"__msan_init" in image:
         print("skipped: memory limits, which a sanitizer's own memory breaks")
         return
-    check_run("large file, little memory", limited("--all", large), want)
+    for flavor in FLAVORS:
+        check_run(f"large file, little memory, {flavor}", limited("--all", flavor, large), want)
     large.unlink()
     many = make("many", bytes(rng.choices(b"abcdefghijklmnopqrstuvwxyz ", k=10_000_000)))
-    check_run("more words than memory", limited(many), b"",
-              b"wordcount: " + os.strerror(errno.ENOMEM).encode() + b"\n", 1)
+    for flavor in FLAVORS:
+        check_run(f"more words than memory, {flavor}", limited(flavor, many), b"",
+                  b"wordcount: " + os.strerror(errno.ENOMEM).encode() + b"\n", 1)
 
 
 def main():

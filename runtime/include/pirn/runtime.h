@@ -69,7 +69,8 @@ typedef struct pirn_task_info {
  * Called on the thread where it happens, holding nothing; they may spawn and wake, not block. A
  * fault inside a hook is contained and counted. park and unpark are called by the thread that
  * drives a runtime, or by a worker, around its sleep; start and stop by threads that pirn makes:
- * workers with their index, those of the blocking pool with PIRN_NO_WORKER.
+ * workers with their index, those of the blocking pool with PIRN_NO_WORKER. These threads block all
+ * signals; a handler for crashes, SIGSEGV say, wants its signal unblocked in on_thread_start.
  *
  * on_task_spawn: the task is not running yet. on_task_terminate: joiners may see it finished
  * already. on_fault: a task faulted, under every policy. on_forgotten_wake: a task waits and
