@@ -111,10 +111,6 @@ static int see_line(void *user, const struct task_facts *f)
 
     pirn__handle_info(d->h, f, &t);
     d->lines++;
-    if (t.spawn_site == NULL) /* known from the poller's slot alone: its first poll */
-        return print(d,
-                     "task %" PRIu64 " \"%.200s\" running state=0x%" PRIx64 " polls=1 worker=%u\n",
-                     t.id, t.name, t.state, t.worker);
     return print(d,
                  "task %" PRIu64 " \"%.200s\" %s state=0x%" PRIx64 " polls=%u age=%.3fs "
                  "last_poll=%.3fs await_line=%u spawn_site=%p worker=%u\n",

@@ -51,9 +51,11 @@ struct poller {
     bool blocking;            /* of the blocking pool: a poll that is pending is a fault */
     uint64_t tick;            /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
     struct poll_stats stats;
-    /* The task that runs now, for dumps: id 0 is none. */
+    /* The task that runs now, for dumps: id 0 is none; and words of its cell, as they were when the
+     * poll began. */
     _Atomic(uint64_t) running_id;
     _Atomic(const pirn_task_desc *) running_desc;
+    _Atomic(uint64_t) running_site, running_born, running_seen;
     _Alignas(SCRATCH_ALIGN) unsigned char scratch[SCRATCH_BYTES];
 };
 

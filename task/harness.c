@@ -73,12 +73,18 @@ static void note_wait(struct header *h, const struct poller *p)
 
 static void publish_running(struct poller *p, const struct header *h)
 {
-    /* The two words change one after the other; a reader takes a name only between two equal ids,
-     * and sees id 0 if the name is newer than the first.
-     * mo: relaxed: made visible by the next store. */
-    atomic_store_explicit(&p->running_id, 0, memory_order_relaxed);
-    /* mo: release pairs with [slot] in look_at_running(). */
+    /* mo: relaxed, all three: this thread wrote them. */
+    uint64_t site = atomic_load_explicit(&h->site, memory_order_relaxed);
+    uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(&h->seen, memory_order_relaxed);
+
+    /* The words change one after the other; a reader takes the others only between two equal ids, and
+     * sees id 0, as the end of the poll before left it, if one of them is newer than the first. */
+    /* mo: release, all four, pairs with [slot] in pirn__walk_running(). */
     atomic_store_explicit(&p->running_desc, h->desc, memory_order_release);
+    atomic_store_explicit(&p->running_site, site, memory_order_release);
+    atomic_store_explicit(&p->running_born, born, memory_order_release);
+    atomic_store_explicit(&p->running_seen, seen, memory_order_release);
     /* mo: release pairs with [slot] there: the name belongs to this id. */
     atomic_store_explicit(&p->running_id, h->id, memory_order_release);
 }
@@ -179,6 +185,7 @@ static void complete(struct header *h, struct poller *p, bool owned_given, size_
 
     if (UNLIKELY(tell))
         pirn__harness_facts(h, &facts);
+    poller_idle(p); /* before it counts as finished: it is shown as running no longer */
     stat_add(&p->stats.finished, 1);
     if (read) {
         w.vt = slot_vt(&h->join_waker);
@@ -298,6 +305,7 @@ static void pend(struct header *h, struct poller *p, size_t word)
     /* A task that is woken already is in a queue next, where a closer finds it as well. */
     if (!woken && !cell_is_linked(h) && !s->ops->link(s, h))
         pirn__state_cancel_queued(&h->state);
+    poller_idle(p); /* after it was linked: walkers find it in one place or the other */
     /* Nothing of the cell may be read after T2, so what a report would say is read before. */
     if (!woken)
         pirn__harness_facts(h, &facts);

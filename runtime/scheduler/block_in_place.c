@@ -35,6 +35,8 @@ static bool call_contained(struct blocking_call *c)
     whole = pirn__contain(call_fn, c);
     pirn__scope.busy = busy;
     pirn__scope.cx = cx;
+    if (cx != NULL && cx->root != NULL)
+        cx->root->now = 0; /* time has passed in this poll */
     return whole;
 }
 
@@ -92,34 +94,70 @@ static void empty_slot(struct worker *w)
         pirn__mt_push_local(w, h);
 }
 
-static int on_worker(struct blocking_call *c, struct runner *r)
+/* Nobody takes the worker over: what it holds is for the others to run. */
+static void share_out(struct worker *w)
+{
+    struct header *tasks[QUEUE_STEAL_MAX];
+    struct task_list chain;
+    uint32_t n;
+
+    task_list_init(&chain);
+    while ((n = pirn__queue_take_many(&w->queue, tasks, QUEUE_STEAL_MAX)) != 0)
+        for (uint32_t i = 0; i < n; i++)
+            task_list_push(&chain, (struct notified){tasks[i]});
+    pirn__mt_push_shared(w->mt, &chain);
+}
+
+/* Meanwhile this thread is no worker, so that what it spawns and wakes is for others, too. */
+static bool call_keeping(struct blocking_call *c, struct runner *r)
 {
     struct worker *w = r->worker;
-    struct multi_thread *mt = w->mt;
     bool whole;
 
-    empty_slot(w);
-    if (!take_place(mt)) {
-        /* mo: relaxed, a statistic. */
-        (void)atomic_fetch_add_explicit(&mt->kept, 1, memory_order_relaxed);
-        return call_unbound(c);
-    }
+    /* mo: relaxed, a statistic. */
+    (void)atomic_fetch_add_explicit(&w->mt->kept, 1, memory_order_relaxed);
+    share_out(w);
+    r->worker = NULL;
+    pirn__context.spawner = NULL;
+    whole = call_contained(c);
+    r->worker = w;
+    pirn__context.spawner = &w->spawner;
+    return whole;
+}
+
+/* Passes the worker on. False: there is no thread for it, and it is this thread's still. */
+static bool pass_on(struct runner *r, struct worker *w)
+{
+    struct multi_thread *mt = w->mt;
+
+    if (!take_place(mt))
+        return false;
     pirn__spawner_give_back(&w->spawner);
     r->worker = NULL;
     say_worker(r, CELL_NO_WORKER);
     pirn__context.spawner = NULL;
     w->spawner.poller = NULL; /* of the next runner */
     pirn__worker_pass_on(w);
-    if (pirn__pool_start(&mt->base.blocking.pool, (struct pool_job){pirn__worker_run, w}) != 0 &&
-        take_back(r, w)) {
-        give_place(mt);
-        /* mo: relaxed, a statistic. */
-        (void)atomic_fetch_add_explicit(&mt->kept, 1, memory_order_relaxed);
-        return call_unbound(c);
-    }
-    whole = call_contained(c);
+    if (pirn__pool_start(&mt->base.blocking.pool, (struct pool_job){pirn__worker_run, w}) == 0 ||
+        !take_back(r, w))
+        return true;
     give_place(mt);
-    (void)take_back(r, w);
+    return false;
+}
+
+static int on_worker(struct blocking_call *c, struct runner *r)
+{
+    struct worker *w = r->worker;
+    bool whole;
+
+    empty_slot(w);
+    if (pass_on(r, w)) {
+        whole = call_contained(c);
+        give_place(w->mt);
+        (void)take_back(r, w);
+    } else {
+        whole = call_keeping(c, r);
+    }
     if (!whole)
         pirn__fault_raise();
     return c->result;

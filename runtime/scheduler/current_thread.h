@@ -42,6 +42,8 @@ struct core {
     struct spawner spawner;
     _Atomic(uint64_t) parks, remote_schedules; /* written by who has the core; read for metrics */
     struct timing timing;
+    struct timed_poll timed; /* the poll that runs, if polls are timed */
+    uint64_t polls;          /* and how many there were before it */
     struct poller poller;
 };
 

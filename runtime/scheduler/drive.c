@@ -42,15 +42,21 @@ static void leave_runtime(const struct entry *e)
 
 /* ---- the loop --------------------------------------------------------------------------------- */
 
+/* After a poll, or what was to be one, also if it faulted. */
+static void note_end(struct core *core)
+{
+    if (timing_is_on(&core->timing) && stat_get(&core->poller.stats.polls) != core->polls)
+        pirn__timing_end(&core->timing, &core->timed);
+}
+
 static void run_one(struct core *core, struct header *h)
 {
-    pirn_time begin = 0;
-
-    if (timing_is_on(&core->timing))
-        begin = pirn__timing_begin(&core->timing, h);
+    if (timing_is_on(&core->timing)) {
+        core->polls = stat_get(&core->poller.stats.polls);
+        pirn__timing_begin(&core->timing, h, &core->timed);
+    }
     pirn__harness_run((struct local_notified){h}, &core->poller);
-    if (timing_is_on(&core->timing))
-        pirn__timing_end(&core->timing, begin);
+    note_end(core);
 }
 
 static enum end run_root(struct core *core)
@@ -139,6 +145,7 @@ static enum end drive(struct core *core)
             return END_FAULTED;
         }
         pirn__harness_recover(&core->poller);
+        note_end(core);
     }
     pirn__scope.recovery = &core->recovery;
     end = core->root != NULL ? run_root(core) : run_turn(core);

@@ -95,8 +95,8 @@ bool pirn__queue_push(struct local_queue *q, struct header *h)
     /* mo: release pairs with [tail] in take_up_to and is_empty: the task is there, and the ring. */
     atomic_store_explicit(&q->tail, tail + 1, memory_order_release);
     if (tail != q->head_seen && !queue_has_surplus(q)) {
-        /* mo: relaxed. How many there are, about. */
-        q->head_seen = atomic_load_explicit(&q->head, memory_order_relaxed);
+        /* mo: acquire pairs with [slot] in take_up_to, as above: a later push relies on it. */
+        q->head_seen = atomic_load_explicit(&q->head, memory_order_acquire);
         if (tail != q->head_seen)
             set_surplus(q, true);
     }
@@ -162,8 +162,8 @@ struct header *pirn__queue_take(struct local_queue *q, bool batch)
     if (q->next != q->last)
         return q->claimed[q->next++];
     if (batch && queue_pushed(q) - q->head_seen >= QUEUE_CLAIM_FROM) {
-        /* mo: relaxed. How many there are, about. */
-        q->head_seen = atomic_load_explicit(&q->head, memory_order_relaxed);
+        /* mo: acquire pairs with [slot] in take_up_to, as above: a later push relies on it. */
+        q->head_seen = atomic_load_explicit(&q->head, memory_order_acquire);
         if (queue_pushed(q) - q->head_seen >= QUEUE_CLAIM_FROM)
             n = QUEUE_CLAIM;
     }

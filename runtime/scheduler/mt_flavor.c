@@ -102,10 +102,11 @@ static void mt_relieve(struct pirn_handle *h, uint32_t worker)
     struct task_list chain;
     uint32_t n;
 
-    if (w == NULL)
+    if (w == NULL || pirn__mt_is_stopping(h))
         return;
     task_list_init(&chain);
-    pirn__mt_begin_move(mt); /* always: this thread answers no walker */
+    /* Always: this thread answers no walker, and who stops waits for what it has in hand. */
+    pirn__mt_begin_move(mt);
     tasks[0] = pirn__worker_take_lifo(w);
     n = tasks[0] != NULL;
     do {
@@ -115,8 +116,8 @@ static void mt_relieve(struct pirn_handle *h, uint32_t worker)
         }
         n = pirn__queue_steal(&w->queue, tasks);
     } while (n != 0);
-    pirn__mt_end_move(mt, NULL, 0);
     pirn__mt_push_shared(mt, &chain);
+    pirn__mt_end_move(mt, NULL, 0);
 }
 
 static void mt_add_metrics(struct pirn_handle *h, pirn_metrics *m)

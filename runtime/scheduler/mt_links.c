@@ -135,7 +135,7 @@ static bool all_served(struct multi_thread *mt, uint32_t asked)
 }
 
 /* Whether nobody has a task in his hands that he takes from one queue to another. */
-static bool nothing_moves(struct multi_thread *mt)
+bool pirn__mt_nothing_moves(const struct multi_thread *mt)
 {
     /* mo: acquire pairs with [moved] in end_move. */
     return atomic_load_explicit(&mt->links_moving, memory_order_acquire) == 0;
@@ -169,7 +169,7 @@ bool pirn__mt_link_queued(struct pirn_handle *h)
     } while (true);
     served |= all_served(mt, asked);
     /* A few instructions of some thief; but it may have been interrupted in them. */
-    for (unsigned tries = 0; served && !nothing_moves(mt); cpu_relax(tries++))
+    for (unsigned tries = 0; served && !pirn__mt_nothing_moves(mt); cpu_relax(tries++))
         if (pirn__clock_now() > patience)
             served = false;
     /* mo: relaxed. Later walkers have asked for more: theirs is not closed by ours. */

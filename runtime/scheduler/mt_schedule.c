@@ -25,7 +25,8 @@ void pirn__mt_notify(struct multi_thread *mt)
 
 void pirn__mt_notify_from(struct worker *w)
 {
-    if (UNLIKELY(queue_has_surplus(&w->queue) && idle_wants_hint(&w->mt->idle)))
+    if (UNLIKELY(queue_has_surplus(&w->queue) && idle_wants_hint(&w->mt->idle)) &&
+        !pirn__queue_is_empty(&w->queue))
         pirn__mt_notify(w->mt);
 }
 
@@ -33,17 +34,11 @@ void pirn__mt_notify_from(struct worker *w)
 
 void pirn__mt_push_shared(struct multi_thread *mt, struct task_list *chain)
 {
-    struct header *h;
-
     if (chain->head == NULL)
         return;
-    if (pirn__global_push_list(&mt->global, chain)) {
-        pirn__mt_notify(mt);
-        return;
-    }
-    /* It is closed: the runtime stops, and these end here. */
-    while ((h = task_list_pop(chain)) != NULL)
-        pirn__spawner_refuse(&mt->base, (struct notified){h});
+    if (!pirn__global_push_list(&mt->global, chain))
+        pirn__global_put_back(&mt->global, chain); /* the runtime stops: for the last to drain */
+    pirn__mt_notify(mt);
 }
 
 /* The queue is full: half of it, and @h, go to the shared one. */

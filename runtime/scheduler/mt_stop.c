@@ -10,6 +10,7 @@
 #include "runtime/os/futex.h"
 #include "runtime/scheduler/multi_thread.h"
 #include "task/base/error.h"
+#include "task/base/relax.h"
 #include "task/harness.h"
 
 bool pirn__mt_is_stopping(const struct pirn_handle *h)
@@ -75,6 +76,9 @@ static void drain(struct multi_thread *mt, struct poller *p)
     pirn__global_close(&mt->global); /* if who asked has not come to it yet */
     do {
         any = false;
+        /* The watchdog may have tasks in hand, for some instructions: it begins no more. */
+        for (unsigned tries = 0; !pirn__mt_nothing_moves(mt); tries++)
+            cpu_relax(tries);
         for (uint32_t i = 0; i < mt->base.workers; i++)
             while ((h = left_in(&mt->workers[i])) != NULL) {
                 any = true;

@@ -60,6 +60,9 @@ struct worker {
 struct runner {
     struct worker *worker; /* NULL: passed on; the thread ends its poll and leaves */
     struct pool_thread *thread;
+    struct worker *polled; /* whose task is being polled */
+    uint64_t polls;        /* the thread's count of them before it */
+    struct timed_poll timed;
 };
 
 enum mt_stop {
@@ -109,7 +112,8 @@ void pirn__mt_submit(struct pirn_handle *h, struct unowned_task t);
 void pirn__mt_notify(struct multi_thread *mt);
 /* The same for a task that @w has pushed itself; cheaper. */
 void pirn__mt_notify_from(struct worker *w);
-/* Tasks that no worker keeps: into the shared queue, or, if that is closed, to their end. */
+/* Tasks that no worker keeps: into the shared queue, also if that is closed: somebody drains it yet,
+ * for the caller is a worker that has not stopped, or counts as moving. Empties @chain. */
 void pirn__mt_push_shared(struct multi_thread *mt, struct task_list *chain);
 /* Behind the others in its own queue. */
 void pirn__mt_push_local(struct worker *w, struct header *h);
@@ -153,6 +157,7 @@ void pirn__mt_link(struct multi_thread *mt, struct header *h);
 /* Around taking tasks out of a queue that is not one's own: they are linked before the end of it. */
 void pirn__mt_begin_move(struct multi_thread *mt);
 void pirn__mt_end_move(struct multi_thread *mt, struct header **tasks, uint32_t n);
+bool pirn__mt_nothing_moves(const struct multi_thread *mt);
 /* Whether a worker has to do so now. */
 bool pirn__worker_moves_watched(const struct worker *w);
 

@@ -6,6 +6,7 @@
 
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/rt_handle.h"
+#include "runtime/scheduler/task_list.h"
 #include "task/harness.h"
 #include "task/move.h"
 #include "task/task.h"
@@ -13,6 +14,8 @@
 enum {
     ID_BLOCK = 1024,
     BATCH_MAX = 64, /* freed cells of one other cache that are collected */
+    REFUSALS_DEEP =
+        64, /* a refused task's drop may spawn, be refused, and so on: not without end */
 };
 
 void pirn__spawner_init(struct spawner *sp, struct pirn_handle *rt, struct poller *poller,
@@ -236,12 +239,19 @@ void pirn__spawner_undo(struct pirn_handle *rt, struct header *h)
     pirn__handle_free_cell(&rt->sched, h);
 }
 
-COLD void pirn__spawner_refuse(struct pirn_handle *rt, struct notified n)
+/* A refusal on this thread, and those that came while it ran. */
+struct refusal {
+    struct pirn_handle *rt;
+    unsigned depth;        /* refusals inside refusals, on the stack */
+    struct task_list late; /* beyond REFUSALS_DEEP of them */
+};
+static _Thread_local struct refusal *refusal;
+
+static void end_refused(struct pirn_handle *rt, struct notified n)
 {
     struct poller p = {.budget = 0, .worker = CELL_NO_WORKER};
     void *runtime = pirn__scope.runtime;
 
-    pirn_handle_ref(rt);      /* the task, or its frame, may have been the last to hold it */
     pirn__scope.runtime = rt; /* drops run inside the runtime */
     pirn__harness_cancel_queued(n, &p);
     pirn__scope.runtime = runtime;
@@ -250,6 +260,29 @@ COLD void pirn__spawner_refuse(struct pirn_handle *rt, struct notified n)
                                     memory_order_relaxed);
     (void)atomic_fetch_add_explicit(&rt->stray.faults, stat_get(&p.stats.faults),
                                     memory_order_relaxed);
+}
+
+COLD void pirn__spawner_refuse(struct pirn_handle *rt, struct notified n)
+{
+    struct refusal *outer = refusal, own = {.rt = rt};
+    struct header *h;
+
+    if (outer != NULL && outer->rt == rt && outer->depth == REFUSALS_DEEP) {
+        task_list_push(&outer->late, n);
+        return;
+    }
+    if (outer != NULL && outer->rt == rt) {
+        outer->depth++;
+        end_refused(rt, n);
+        outer->depth--;
+        return;
+    }
+    pirn_handle_ref(rt); /* the task, or its frame, may have been the last to hold it */
+    refusal = &own;
+    end_refused(rt, n);
+    while ((h = task_list_pop(&own.late)) != NULL)
+        end_refused(rt, (struct notified){h});
+    refusal = outer;
     pirn_handle_unref(rt);
 }
 

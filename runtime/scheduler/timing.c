@@ -80,19 +80,19 @@ void pirn__timing_stamp(struct header *h)
     *pirn__spawner_stamp(h) = pirn__clock_now();
 }
 
-pirn_time pirn__timing_begin(struct timing *t, struct header *h)
+void pirn__timing_begin(struct timing *t, struct header *h, struct timed_poll *poll)
 {
-    pirn_time begin = t->now != 0 ? t->now : pirn__clock_now();
-
+    poll->begin = t->now != 0 ? t->now : pirn__clock_now();
     if (t->latencies != NULL)
-        stat_add(&t->latencies->buckets[bucket_of(begin - *pirn__spawner_stamp(h))], 1);
+        poll->latency = bucket_of(poll->begin - *pirn__spawner_stamp(h));
     timing_pause(t); /* a fault jumps out of the poll */
-    return begin;
 }
 
-void pirn__timing_end(struct timing *t, pirn_time begin)
+void pirn__timing_end(struct timing *t, const struct timed_poll *poll)
 {
     t->now = pirn__clock_now();
+    if (t->latencies != NULL)
+        stat_add(&t->latencies->buckets[poll->latency], 1);
     if (t->polls != NULL)
-        stat_add(&t->polls->buckets[bucket_of(t->now - begin)], 1);
+        stat_add(&t->polls->buckets[bucket_of(t->now - poll->begin)], 1);
 }

@@ -38,10 +38,15 @@ static inline void timing_stamp(uint32_t flags, struct header *h)
         pirn__timing_stamp(h);
 }
 
-/* Around a poll, if anything is asked for. Return: when it began. */
-pirn_time pirn__timing_begin(struct timing *t, struct header *h);
-/* The caller has the core or worker of @t still. */
-void pirn__timing_end(struct timing *t, pirn_time begin);
+/* One poll, as it is measured. */
+struct timed_poll {
+    pirn_time begin;
+    uint32_t latency; /* its bucket */
+};
+/* Around it, if anything is asked for. The end: with the core or worker of @t still the caller's, and
+ * if a poll there was. */
+void pirn__timing_begin(struct timing *t, struct header *h, struct timed_poll *poll);
+void pirn__timing_end(struct timing *t, const struct timed_poll *poll);
 
 /* Something else is done between two polls. */
 static inline void timing_pause(struct timing *t)

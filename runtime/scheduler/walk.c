@@ -33,13 +33,10 @@ struct walker {
 
 bool pirn__walk_running(struct poller *p, struct task_facts *f)
 {
-    uint64_t id, again;
+    uint64_t id, again, site, born, seen;
 
-    f->spawn_site = NULL;
     f->await_line = 0;
-    f->polls = 1;
     f->state = STATE_RUNNING;
-    f->spawned_tick = f->last_poll_tick = 0;
     /* mo: relaxed, for people. */
     f->worker = atomic_load_explicit(&p->worker, memory_order_relaxed);
     f->forever = false;
@@ -48,10 +45,18 @@ bool pirn__walk_running(struct poller *p, struct task_facts *f)
         id = atomic_load_explicit(&p->running_id, memory_order_acquire);
         /* mo: acquire pairs with [slot] there: if it is newer, the second look at the id differs. */
         f->desc = atomic_load_explicit(&p->running_desc, memory_order_acquire);
+        /* mo: acquire, all three, pairs with [slot]: as the one before. */
+        site = atomic_load_explicit(&p->running_site, memory_order_acquire);
+        born = atomic_load_explicit(&p->running_born, memory_order_acquire);
+        seen = atomic_load_explicit(&p->running_seen, memory_order_acquire);
         /* mo: relaxed. Ordered by the load before. */
         again = atomic_load_explicit(&p->running_id, memory_order_relaxed);
     } while (id != again);
     f->id = id;
+    f->spawn_site = (const void *)(uintptr_t)(site & CELL_SITE_MASK);
+    f->spawned_tick = born & CELL_TICK_MASK;
+    f->polls = (uint32_t)(born >> CELL_TICK_BITS);
+    f->last_poll_tick = seen & CELL_TICK_MASK;
     return id != 0;
 }
 

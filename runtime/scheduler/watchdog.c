@@ -89,8 +89,9 @@ static void look_at(struct watchdog *d, struct poller *p, pirn_time now)
         w->told = false;
         return;
     }
-    /* The task behind a blocking thread's poll may take as long as it likes. */
-    if (f.worker == CELL_NO_WORKER || now - w->since < d->rt->stuck_poll)
+    if (f.worker == CELL_NO_WORKER) /* it may block, and takes as long as it likes */
+        w->since = now;
+    if (now - w->since < d->rt->stuck_poll)
         return;
     if (!w->told) {
         w->told = true;

@@ -111,10 +111,22 @@ static void park(struct worker *w)
 
 /* ---- the loop ------------------------------------------------------------------------------------------ */
 
+/* After a poll, or what was to be one, also if it faulted. */
+static void note_end(struct runner *r)
+{
+    struct worker *w = r->worker;
+
+    if (w != r->polled) /* another thread has it now, and with it the figures */
+        return;
+    if (UNLIKELY(stat_get(&r->thread->poller.stats.polls) == r->polls))
+        stat_add(&w->stats.polls, (uint64_t)-1); /* it was cancelled, or ended elsewhere */
+    else if (timing_is_on(&w->timing))
+        pirn__timing_end(&w->timing, &r->timed);
+}
+
 static void run_one(struct runner *r, struct header *h)
 {
     struct worker *w = r->worker;
-    pirn_time begin = 0;
 
     if (w->searching) {
         w->searching = false;
@@ -123,12 +135,13 @@ static void run_one(struct runner *r, struct header *h)
     } else {
         pirn__mt_notify_from(w);
     }
-    stat_add(&w->stats.polls, 1);
+    r->polled = w;
+    r->polls = stat_get(&r->thread->poller.stats.polls);
+    stat_add(&w->stats.polls, 1); /* before: who looks on sees that this is another poll */
     if (timing_is_on(&w->timing))
-        begin = pirn__timing_begin(&w->timing, h);
+        pirn__timing_begin(&w->timing, h, &r->timed);
     pirn__harness_run((struct local_notified){h}, &r->thread->poller);
-    if (timing_is_on(&w->timing) && r->worker == w) /* else another thread has it now */
-        pirn__timing_end(&w->timing, begin);
+    note_end(r);
     entry_check_guards();
 }
 
@@ -187,6 +200,7 @@ static void run_guarded(struct runner *r)
         pirn__scope.guards = NULL;
         pirn__context.set = NULL;
         pirn__harness_recover(&t->poller);
+        note_end(r);
     }
     pirn__scope.recovery = &t->recovery;
     run(r);
@@ -232,7 +246,7 @@ static void end_run(struct runner *r)
 void pirn__worker_run(struct pool_thread *t, void *arg)
 {
     struct worker *w = arg;
-    struct runner r = {w, t};
+    struct runner r = {.worker = w, .thread = t};
 
     pirn__blocking_tell_start(&w->mt->base.blocking, t, w->index);
     if (!pirn__worker_take_over(w))

@@ -26,6 +26,7 @@ static void run(unsigned thread)
 
     if (thread == 0) {
         publish_running(&rt.core.poller, &cells[0]);
+        poller_idle(&rt.core.poller);
         publish_running(&rt.core.poller, &cells[1]);
         poller_idle(&rt.core.poller);
         return;

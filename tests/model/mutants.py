@@ -1,22 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which mistakes in the sources must be noticed, by which scenarios, under which tool?
-
-A mutant is a source with one text replaced. Its text must occur exactly once: when the source moves
-on, so does the mutant.
-"""
+"""Which mistakes in the sources must be noticed, by which scenarios, under which tool?"""
 import re
-from dataclasses import dataclass, field
 
-
-@dataclass
-class Mutant:
-    name: str
-    file: str
-    old: str
-    new: str
-    scenarios: list = field(default_factory=list)  # each must fail
-    tools: tuple = ("relacy", "genmc")             # under each of these
-
+import mutants_mt
+from mutant import Mutant
 
 STATE = "task/state.c"
 HARNESS = "task/harness.c"
@@ -162,8 +149,8 @@ MUTANTS = [
     (void)to;""",
            ["inject"]),
     Mutant("push-unpublished", INJECT,
-           "n.cell, memory_order_seq_cst,",
-           "n.cell, memory_order_relaxed,",
+           "&head, newest, memory_order_seq_cst,",
+           "&head, newest, memory_order_relaxed,",
            ["inject"]),
     Mutant("park-announced-release", DRIVER,
            """    atomic_store_explicit(&d->state, PARKED, memory_order_seq_cst);
@@ -214,7 +201,7 @@ MUTANTS = [
     Mutant("core-asked-not-looked-at-again", CORE,
            "news = is_asked(ct) || ",
            "news = ",
-           ["core_asked_late"], ("relacy",)),
+           ["core_asked_late"]),
     Mutant("core-armed-without-a-look", CORE,
            """            if (needs_a_turn(core))
                 pirn__driver_unpark(&ct->driver);""",
@@ -258,13 +245,15 @@ MUTANTS = [
            "atomic_store_explicit(&ct->slot, core, memory_order_release);",
            ["core_fd"], ("genmc",)),
 ]
+MUTANTS += mutants_mt.MUTANTS
 
 # ---- every order, a step weaker: for run --weaken --------------------------------------------------
 
 FILES = ("task/state.c", "task/base/ref.h", "task/join.c", "task/harness.c", "task/cell.h", "task/owned.c",
          "task/waker_cell.c", "runtime/scheduler/inject.c", "runtime/scheduler/waiter.c",
          "runtime/scheduler/root.c", "runtime/driver/driver.c",
-         "runtime/scheduler/current_thread.c", "runtime/scheduler/walk.c", "runtime/wait.c")
+         "runtime/scheduler/current_thread.c", "runtime/scheduler/walk.c", "runtime/wait.c",
+         *mutants_mt.FILES)
 ORDER = re.compile(r"memory_order_(seq_cst|acq_rel|acquire|release)\b")
 LOAD = re.compile(r"atomic_load_explicit\([^;]*$", re.S)
 STORE = re.compile(r"atomic_store_explicit\([^;]*$", re.S)

@@ -88,6 +88,15 @@ __attribute__((unused)) static struct context model_contexts[MODEL_MAIN + 1];
 #include "runtime/os/futex.h"
 
 static atomic_int model_wakes;
+__attribute__((unused)) static atomic_int model_slept[MODEL_MAIN + 1];
+
+/* Something was done: a loop around the wait is none itself. */
+#if defined(MODEL_LIVENESS)
+#    define MODEL_HAS_SLEPT()                                                                      \
+        (void)atomic_fetch_add_explicit(&model_slept[model_me()], 1, memory_order_relaxed)
+#else
+#    define MODEL_HAS_SLEPT() (void)0
+#endif
 
 static void futex_reset(void)
 {
@@ -99,8 +108,10 @@ bool pirn__futex_wait(_Atomic(uint32_t) *word, uint32_t value, pirn_time deadlin
     int before = atomic_load_explicit(&model_wakes, memory_order_acquire);
 
     (void)deadline;
-    if (atomic_load_explicit(word, memory_order_relaxed) == value)
+    if (atomic_load_explicit(word, memory_order_relaxed) == value) {
         MODEL_WAIT_WHILE(atomic_load_explicit(&model_wakes, memory_order_acquire) == before);
+        MODEL_HAS_SLEPT();
+    }
     return true;
 }
 
