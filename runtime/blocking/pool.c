@@ -436,56 +436,6 @@ bool pirn__pool_is_full(struct pool *p)
     return full;
 }
 
-bool pirn__pool_take_out(struct pool *p, struct header *cell)
-{
-    bool in;
-
-    pirn__pool_enter(p);
-    in = cell->owned.kind & CELL_QUEUED;
-    if (in) {
-        pirn__pool_unqueue(p, cell);
-        pirn__pool_trim_claims(p);
-    }
-    pirn__pool_leave(p);
-    return in;
-}
-
-void pirn__pool_hurry(struct pool *p, struct header *cell)
-{
-    pirn__pool_enter(p);
-    if (cell->owned.kind & CELL_QUEUED) {
-        pirn__pool_unqueue(p, cell);
-        pirn__pool_queue_behind(p, cell, NULL);
-        /* mo: seq_cst pairs with [hurried]: see take_hurried. */
-        atomic_store_explicit(&p->hurried, true, memory_order_seq_cst);
-    }
-    pirn__pool_leave(p);
-}
-
-bool pirn__pool_take_hurried(struct pool *p, struct notified *n)
-{
-    struct header *h;
-    bool taken;
-
-    /* mo: seq_cst pairs with [hurried] in hurry: an aborter sets it, then looks whether somebody
-     * drives; who drives says so, then looks here. */
-    if (!atomic_load_explicit(&p->hurried, memory_order_seq_cst))
-        return false;
-    pirn__pool_enter(p);
-    h = p->head;
-    taken = h != NULL && (pirn__state_peek(&h->state) & STATE_CANCELLED);
-    if (taken) {
-        pirn__pool_unqueue(p, h);
-        pirn__pool_trim_claims(p);
-        n->cell = h;
-    } else {
-        /* mo: relaxed. Under the lock. */
-        atomic_store_explicit(&p->hurried, false, memory_order_relaxed);
-    }
-    pirn__pool_leave(p);
-    return taken;
-}
-
 int pirn__pool_start(struct pool *p, struct pool_job job)
 {
     struct pool_thread *t = NULL;

@@ -43,20 +43,20 @@ static void leave_runtime(const struct entry *e)
 /* ---- the loop --------------------------------------------------------------------------------- */
 
 /* After a poll, or what was to be one, also if it faulted. */
-static void note_end(struct core *core)
+static void end_timing(struct core *core)
 {
     if (timing_is_on(&core->timing) && stat_get(&core->poller.stats.polls) != core->polls)
         pirn__timing_end(&core->timing, &core->timed);
 }
 
-static void run_one(struct core *core, struct header *h)
+static void run_task(struct core *core, struct header *h)
 {
     if (timing_is_on(&core->timing)) {
         core->polls = stat_get(&core->poller.stats.polls);
         pirn__timing_begin(&core->timing, h, &core->timed);
     }
     pirn__harness_run((struct local_notified){h}, &core->poller);
-    note_end(core);
+    end_timing(core);
 }
 
 static enum end run_root(struct core *core)
@@ -89,7 +89,7 @@ static enum end run_root(struct core *core)
                     pirn__ct_park(core);
                 break;
             }
-            run_one(core, h);
+            run_task(core, h);
             entry_check_guards();
         }
         pirn__ct_maintain(core);
@@ -113,7 +113,7 @@ static enum end run_turn(struct core *core)
             h = pirn__ct_next_task(core);
             if (h == NULL)
                 break;
-            run_one(core, h);
+            run_task(core, h);
             entry_check_guards();
         }
         pirn__ct_maintain(core);
@@ -145,7 +145,7 @@ static enum end drive(struct core *core)
             return END_FAULTED;
         }
         pirn__harness_recover(&core->poller);
-        note_end(core);
+        end_timing(core);
     }
     pirn__scope.recovery = &core->recovery;
     end = core->root != NULL ? run_root(core) : run_turn(core);

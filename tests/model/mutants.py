@@ -94,9 +94,9 @@ MUTANTS = [
            ["shutdown"]),
     Mutant("refused-link-ignored", HARNESS,
            """        pirn__state_cancel_queued(&h->state);
-    /* Nothing of""",
+    poller_idle""",
            """        (void)0;
-    /* Nothing of""",
+    poller_idle""",
            ["late_link"]),
     Mutant("cancel-guesses-the-word", HARNESS,
            """    h->owned.outcome = OUTCOME_CANCELLED;
