@@ -15,6 +15,7 @@
 
 enum {
     DEFAULT_EVENT_INTERVAL = 61,
+    EVENT_INTERVAL_MAX = 65536,
     DEFAULT_GLOBAL_QUEUE_INTERVAL = 31,
     DEFAULT_COOP_BUDGET = 128,
     DEFAULT_MAX_BLOCKING_THREADS = 512,
@@ -205,6 +206,8 @@ static void read_values(const pirn_runtime_opts *o, struct pirn_handle *h)
     h->flags = o->flags;
     h->unhandled = o->unhandled_fault;
     h->event_interval = (uint32_t)or_default(o->event_interval, DEFAULT_EVENT_INTERVAL);
+    if (h->event_interval > EVENT_INTERVAL_MAX) /* it is also how soon a stop is seen */
+        h->event_interval = EVENT_INTERVAL_MAX;
     h->global_queue_interval = o->global_queue_interval;
     if (o->flavor == PIRN_CURRENT_THREAD && h->global_queue_interval == 0)
         h->global_queue_interval = DEFAULT_GLOBAL_QUEUE_INTERVAL;

@@ -272,7 +272,7 @@ Test(cache, a_slab_leaves_the_middle_of_the_list)
 
 Test(cache, a_batch_goes_back_to_its_owner_at_once)
 {
-    struct cell_batch batch = {NULL};
+    struct cell_batch batch = {.first = NULL};
     unsigned n = per_slab(4096);
 
     start();
@@ -294,7 +294,7 @@ Test(cache, a_bursts_batch_gives_its_memory_back)
     enum {
         SLABS = 4 * KEPT
     };
-    struct cell_batch batch = {NULL};
+    struct cell_batch batch = {.first = NULL};
     unsigned n = 0;
 
     start();
@@ -306,6 +306,36 @@ Test(cache, a_bursts_batch_gives_its_memory_back)
     cr_expect_eq(c.live, 0);
     cr_expect_eq(c.spares, KEPT);
     cr_expect_eq(atomic_load(&memory.live_blocks), KEPT + 1);
+    end();
+}
+
+Test(cache, a_batch_from_elsewhere_is_taken_in_and_trimmed)
+{
+    enum {
+        SLABS = 4 * KEPT
+    };
+    struct cell_batch batch = {.first = NULL};
+    unsigned n = 0, given = 0;
+
+    start();
+    while (c.slabs < SLABS)
+        cells[n++] = take(CELL_BYTES_MAX);
+    for (; given < n; given++) {
+        pirn__cache_batch(&batch, cells[given]);
+        cr_expect_eq(batch.to, &c);
+        cr_expect_eq(batch.count, given % 100 + 1);
+        if (batch.count == 100) {
+            pirn__cache_give_batch_remote(&batch);
+            cr_expect_null(batch.first);
+        }
+    }
+    pirn__cache_give_batch_remote(&batch);
+    cr_expect_eq(c.live, n, "its owner has not looked");
+    pirn__cache_free_slabs(&alloc, pirn__cache_trim(&c));
+    cr_expect_eq(c.live, 0);
+    cr_expect_eq(c.spares, KEPT);
+    cr_expect_eq(atomic_load(&memory.live_blocks), KEPT + 1, "the last of its class stays too");
+    cr_expect_null(pirn__cache_trim(&c), "once");
     end();
 }
 

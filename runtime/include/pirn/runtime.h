@@ -109,7 +109,7 @@ typedef struct pirn_hooks {
  * @name:                  of the runtime, shown in dumps; not blank, up to 255 bytes. Copied
  * @thread_name:           of threads that pirn makes, as the kernel shows it: up to 15 bytes count;
  *                         not blank. "pirn-worker" and "pirn-blocking" if NULL. Copied
- * @event_interval:        polls between two looks at the I/O driver; 61
+ * @event_interval:        polls between two looks at the I/O driver; 61; no more than 65,536 count
  * @global_queue_interval: every so many polls, remote spawns and wakes go first; 31 on the
  *                         current-thread flavour; tuned by the time polls take, 2 to 127, on the
  *                         other
