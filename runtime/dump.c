@@ -149,8 +149,7 @@ int pirn_runtime_dump(pirn_handle *h, int fd)
         r = pirn__walk(h, see_line, d, &complete);
     if (r == 0 && !complete)
         r = print(d,
-                  "more tasks are queued behind a poll that has run for over 100 ms: about %" PRIu64
-                  "\n",
+                  "more tasks are queued than could be listed within 100 ms: about %" PRIu64 "\n",
                   m.tasks_alive > d->lines ? m.tasks_alive - d->lines : 0);
     if (r == 0)
         r = print(d, "end: %" PRIu64 " tasks listed\n", d->lines);

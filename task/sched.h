@@ -41,7 +41,7 @@ struct sched_ops {
      * caller has a reference. Any thread. NULL: it need not know. */
     void (*cancelled)(struct sched *s, struct header *h);
     /* The owned list's reference goes into a list. False: the list is closed; nothing happened.
-     * Holding RUNNING. */
+     * Holding RUNNING, or the Notified of a task that was never polled. */
     bool (*link)(struct sched *s, struct header *h);
     /* Take it out again. True: its reference is the caller's. False: the closer has it. */
     bool (*unlink)(struct sched *s, struct header *h);

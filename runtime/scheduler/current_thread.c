@@ -14,10 +14,6 @@
 #include "task/base/scope.h"
 #include "task/harness.h"
 
-enum {
-    LINK_PATIENCE_MS = 100
-};
-
 /* ---- what tasks ask of a scheduler: task/sched.h ---------------------------------------------- */
 
 static struct current_thread *ct_from(struct sched *s)
@@ -218,6 +214,7 @@ bool pirn__ct_link_queued(struct pirn_handle *h)
         pirn__ct_serve_walkers(&ct->core);
         return true;
     }
+    handle_call(h);
     pirn__driver_unpark(&ct->driver);
     while (!linked_since(ct, asked)) {
         uint32_t done;
@@ -316,6 +313,7 @@ void pirn__ct_ask_stop(struct current_thread *ct)
     /* mo: seq_cst pairs with [park]: see is_stopping. Failure relaxed: it was asked before. */
     (void)atomic_compare_exchange_strong_explicit(&ct->stop, &running, CT_STOPPING,
                                                   memory_order_seq_cst, memory_order_relaxed);
+    handle_call(&ct->base);
     pirn__driver_unpark(&ct->driver);
     pirn__waiters_tell_all(&ct->waiters);
 }

@@ -31,6 +31,7 @@ struct core {
     struct task_list deferred; /* yielded: ready after the next look at the driver */
     uint32_t turns;            /* polls and empty looks */
     uint32_t until_global;     /* turns until the inject queue goes first */
+    uint32_t calls_seen;       /* of base.calls */
     uint32_t clock_turn;       /* `turns` when the poller's clock was brought up to date */
     bool stopped;              /* the containers are closed and drained */
     bool in_root;              /* it is being polled */

@@ -79,7 +79,8 @@ static enum end run_root(struct core *core)
         }
         if (UNLIKELY(pirn__ct_is_stopping(ct)))
             return END_STOPPED;
-        for (uint32_t n = ct->base.event_interval; n > 0; n--) {
+        for (uint32_t n = ct->base.event_interval;
+             n > 0 && !handle_is_called(&ct->base, &core->calls_seen); n--) {
             struct header *h;
 
             core->turns++;
@@ -105,7 +106,7 @@ static enum end run_turn(struct core *core)
         if (UNLIKELY(pirn__ct_is_stopping(ct)))
             return END_STOPPED;
         /* What becomes ready during a pass waits for the next one: `pass` survives a fault. */
-        while (core->pass > 0) {
+        while (core->pass > 0 && !handle_is_called(&ct->base, &core->calls_seen)) {
             struct header *h;
 
             core->pass--;

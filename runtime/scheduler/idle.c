@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The idle protocol: no task waits while a worker sleeps, and no more are woken than are needed.
+/* The idle protocol: what is pushed is seen by a worker that is awake, or wakes one; and no more are
+ * woken than are needed.
  *
  * One word counts those awake and those of them who search. Whoever pushes a task wakes a sleeper only
  * if nobody searches: a searcher will find it. A searcher that finds something is replaced, if it was
- * the last; one that finds nothing says so and then looks at every queue once more. So a push that
- * relied on a searcher is seen by it, and a push that comes after its look sees that it sleeps: push
- * and look at the word; change the word and look at the queues; all sequentially consistent. */
+ * the last; one that finds nothing says so and then looks at every queue once more. So a push that relied
+ * on a searcher is seen by it, and a push that comes after its look sees that it sleeps: push and look
+ * at the word; change the word and look at the queue; all sequentially consistent. So it is for the
+ * shared queue. A worker's own is looked at by a hint, `surplus`, and its owner, who is awake, asks
+ * again before each poll; a task that is alone there, or in a slot, waits for its worker's poll, or for
+ * a searcher that has looked on for a while: rescue() in worker_find.c. */
 #include "runtime/scheduler/idle.h"
 
 #define SEARCHING(word) ((word)&0xffff)

@@ -88,8 +88,8 @@ static inline bool queue_has_surplus(const struct local_queue *q)
 uint64_t pirn__queue_len(const struct local_queue *q);
 /* Whether there is something to steal; sequentially consistent, for who is about to sleep. */
 bool pirn__queue_is_empty(const struct local_queue *q);
-/* Takes half of the tasks, QUEUE_STEAL_MAX at most. Return: how many are in @out; 0: it is empty, or
- * others are at it. */
+/* Takes half of the tasks, QUEUE_STEAL_MAX at most. Return: how many are in @out; 0: it is
+ * empty. */
 uint32_t pirn__queue_steal(struct local_queue *q, struct header **out);
 
 #endif

@@ -123,14 +123,16 @@ static void mt_relieve(struct pirn_handle *h, uint32_t worker)
 static void mt_add_metrics(struct pirn_handle *h, pirn_metrics *m)
 {
     struct multi_thread *mt = mt_of(h);
+    uint64_t moved = stat_get(&mt->moved), pulled = 0; /* in this order: not more than is counted */
 
     for (uint32_t i = 0; i < h->workers; i++) {
         const struct worker *w = &mt->workers[i];
 
-        m->remote_schedules += stat_get(&w->stats.remote_schedules);
+        pulled += stat_get(&w->stats.remote_schedules);
         m->parks += stat_get(&w->stats.parks);
         m->local_queue_depth += pirn__queue_len(&w->queue);
     }
+    m->remote_schedules += pulled > moved ? pulled - moved : 0;
     /* The stack cannot be counted from outside: 1 stands for "some". */
     m->inject_queue_depth +=
         stat_get(&mt->global.ready.len) + !pirn__inject_is_empty(&mt->global.inject);

@@ -3,7 +3,7 @@
  *
  * A lock-free queue cannot be walked from outside, so a walker asks every worker, waking those that
  * sleep, and each links what it holds between two polls, and what is in the shared queue. While the
- * request stands, tasks that change hands are linked by who takes them: else one could move from a
+ * request stands, tasks are linked by who takes them out of a queue not his own: else one could move from a
  * worker that has not answered to one that has. Whoever is about to take some counts himself first, and
  * the walker waits for that count as well: a task that is in nobody's queue is in somebody's hands. */
 #include "runtime/os/clock.h"
@@ -12,7 +12,6 @@
 #include "task/base/relax.h"
 
 enum {
-    LINK_PATIENCE_MS = 100,
     LINK_BATCH = 256,
 };
 
@@ -141,12 +140,6 @@ bool pirn__mt_nothing_moves(const struct multi_thread *mt)
     return atomic_load_explicit(&mt->links_moving, memory_order_acquire) == 0;
 }
 
-static void wake_all(struct multi_thread *mt)
-{
-    for (uint32_t i = 0; i < mt->base.workers; i++)
-        pirn__parker_unpark(&mt->workers[i].parker, &mt->driver);
-}
-
 bool pirn__mt_link_queued(struct pirn_handle *h)
 {
     struct multi_thread *mt = mt_of(h);
@@ -156,9 +149,10 @@ bool pirn__mt_link_queued(struct pirn_handle *h)
     uint32_t asked = atomic_fetch_add_explicit(&h->link_asked, 1, memory_order_seq_cst) + 1;
     bool served = false;
 
+    handle_call(h);
     if (own != NULL)
         pirn__worker_serve_walkers(own);
-    wake_all(mt);
+    pirn__mt_wake_all(mt);
     do {
         /* mo: acquire pairs with [links] in serve_walkers: what is looked at next is not older. */
         uint32_t seen = atomic_load_explicit(&mt->links_served, memory_order_acquire);

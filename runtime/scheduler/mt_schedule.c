@@ -3,7 +3,8 @@
  *
  * On a worker's own thread: a woken task into the slot for the next to run, whatever that displaces
  * and everything else behind its queue. From anywhere else: into the shared queue. A task in the slot,
- * or alone in a queue, wakes nobody: its worker comes to it next, sooner than anybody could wake. */
+ * or alone in a queue, wakes nobody: its worker comes to it next, as a rule sooner than anybody could
+ * be woken. If the poll that runs is a long one, a searcher or the watchdog finds it. */
 #include "runtime/scheduler/multi_thread.h"
 #include "task/base/scope.h"
 #include "task/harness.h"
@@ -23,6 +24,12 @@ void pirn__mt_notify(struct multi_thread *mt)
         pirn__parker_unpark(&mt->workers[worker].parker, &mt->driver);
 }
 
+void pirn__mt_wake_all(struct multi_thread *mt)
+{
+    for (uint32_t i = 0; i < mt->base.workers; i++)
+        pirn__parker_unpark(&mt->workers[i].parker, &mt->driver);
+}
+
 void pirn__mt_notify_from(struct worker *w)
 {
     if (UNLIKELY(queue_has_surplus(&w->queue) && idle_wants_hint(&w->mt->idle)) &&
@@ -36,6 +43,8 @@ void pirn__mt_push_shared(struct multi_thread *mt, struct task_list *chain)
 {
     if (chain->head == NULL)
         return;
+    /* mo: relaxed, a statistic. */
+    (void)atomic_fetch_add_explicit(&mt->moved, stat_get(&chain->len), memory_order_relaxed);
     if (!pirn__global_push_list(&mt->global, chain))
         pirn__global_put_back(&mt->global, chain); /* the runtime stops: for the last to drain */
     pirn__mt_notify(mt);

@@ -3,7 +3,7 @@
  *
  * The shared queue is closed and every worker called. Each closes the lists of tasks and ends what is
  * in them, all at once; the last one to finish drains what is left in queues, which nobody else looks
- * at any more. Then the threads go back to the pool, and that ends. Two closed flags are needed, the
+ * at any more, and closes the blocking pool. Then the threads go back to that, and it ends. Two closed flags are needed, the
  * queue's and the lists': a task that is in neither yet is refused by the one it comes to. */
 #include <errno.h>
 
@@ -37,9 +37,9 @@ void pirn__mt_ask_stop(struct pirn_handle *h)
     if (!atomic_compare_exchange_strong_explicit(&mt->stop, &running, MT_STOPPING,
                                                  memory_order_seq_cst, memory_order_relaxed))
         return;
+    handle_call(h);
     pirn__global_close(&mt->global);
-    for (uint32_t i = 0; i < h->workers; i++)
-        pirn__parker_unpark(&mt->workers[i].parker, &mt->driver);
+    pirn__mt_wake_all(mt);
     pirn__waiters_tell_all(&mt->waiters);
 }
 
@@ -108,6 +108,8 @@ void pirn__worker_stop(struct worker *w, struct poller *p)
         return;
     w->stopped = true; /* what drops spawn from now on is refused */
     drain(mt, p);
+    pirn__blocking_close(
+        &mt->base.blocking); /* also if nobody calls shutdown: a fault stopped it */
     pirn__spawner_give_back(&w->spawner);
     /* mo: release pairs with [stopped]: who sees it finds everything ended. */
     atomic_store_explicit(&mt->stop, MT_STOPPED, memory_order_release);
@@ -118,7 +120,6 @@ void pirn__worker_stop(struct worker *w, struct poller *p)
 int pirn__mt_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good)
 {
     struct multi_thread *mt = mt_of(h);
-    int r;
 
     (void)for_good;
     if (pirn__blocking_is_inside(&h->blocking))
@@ -127,8 +128,5 @@ int pirn__mt_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good)
     while (!pirn__mt_has_stopped(mt))
         if (!pirn__futex_wait(&mt->stop, MT_STOPPING, deadline) && !pirn__mt_has_stopped(mt))
             return pirn__error(-ETIMEDOUT, "pirn_runtime_shutdown: the workers have not ended yet");
-    r = pirn__blocking_shutdown(&h->blocking, deadline);
-    if (r != 0)
-        return pirn__error(r, "pirn_runtime_shutdown: a blocking task still runs");
-    return 0;
+    return pirn__blocking_shutdown(&h->blocking, deadline);
 }

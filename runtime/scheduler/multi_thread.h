@@ -2,7 +2,7 @@
 /* The multi-thread scheduler: workers with queues of their own, which steal from each other.
  *
  * A worker is what a thread of the pool runs as; block_in_place passes it on to another thread. The
- * thread that has it is its runner. */
+ * thread that has it is its runner. Implemented by worker.c, worker_find.c, mt_*.c, block_in_place.c. */
 #ifndef PIRN_RUNTIME_SCHEDULER_MULTI_THREAD_H
 #define PIRN_RUNTIME_SCHEDULER_MULTI_THREAD_H
 
@@ -36,10 +36,11 @@ struct worker_stats {
 struct worker {
     struct multi_thread *mt;
     uint32_t index;
-    bool searching;                     /* counted as such in mt->idle */
-    bool lifo_off;                      /* until the slot is found empty */
-    bool stopped;                       /* it takes no more tasks */
-    uint32_t lifo_runs;                 /* tasks from the slot since the last from elsewhere */
+    bool searching;      /* counted as such in mt->idle */
+    bool lifo_off;       /* until the slot is found empty */
+    bool stopped;        /* it drains the queues, as the last: what drops spawn is refused */
+    uint32_t lifo_runs;  /* tasks from the slot since the last from elsewhere */
+    uint32_t calls_seen; /* of base.calls */
     uint32_t until_event, until_global; /* polls, to the next maintenance and to the shared queue */
     uint64_t yield_mark; /* queue_pushed() when a task yielded; UINT64_MAX: none has */
     uint64_t polls_at_wake;
@@ -58,7 +59,7 @@ struct worker {
 
 /* A thread as a worker's. On its stack. */
 struct runner {
-    struct worker *worker; /* NULL: passed on; the thread ends its poll and leaves */
+    struct worker *worker; /* NULL: passed on, or kept by a poll that blocks; then it has none */
     struct pool_thread *thread;
     struct worker *polled; /* whose task is being polled */
     uint64_t polls;        /* the thread's count of them before it */
@@ -86,6 +87,7 @@ struct multi_thread {
     _Atomic(uint32_t) links_closed; /* the last of base.link_asked that nobody waits for any more */
     _Atomic(uint32_t) links_moving; /* who has tasks in hand, between two queues */
     _Atomic(uint32_t) in_place;     /* block_in_place calls whose worker was passed on */
+    _Atomic(uint64_t) moved;        /* tasks that went from a worker to the shared queue */
     _Atomic(uint64_t) kept;         /* those that found no thread for it */
 };
 
@@ -112,6 +114,8 @@ void pirn__mt_submit(struct pirn_handle *h, struct unowned_task t);
 void pirn__mt_notify(struct multi_thread *mt);
 /* The same for a task that @w has pushed itself; cheaper. */
 void pirn__mt_notify_from(struct worker *w);
+/* Has every worker look up, to stop or for a walker. */
+void pirn__mt_wake_all(struct multi_thread *mt);
 /* Tasks that no worker keeps: into the shared queue, also if that is closed: somebody drains it yet,
  * for the caller is a worker that has not stopped, or counts as moving. Empties @chain. */
 void pirn__mt_push_shared(struct multi_thread *mt, struct task_list *chain);
@@ -138,7 +142,8 @@ struct header *pirn__worker_next(struct worker *w);
 struct header *pirn__worker_before_yielded(struct worker *w, struct header *h);
 /* Looks at other workers, for a while if nobody else does; NULL: nothing. */
 struct header *pirn__worker_search(struct worker *w);
-/* Whether any queue has something; sequentially consistent, after announcing sleep. */
+/* Whether the shared queue has something, sequentially consistent, after announcing sleep; or a
+ * worker's says that it has more than the worker's own next: a hint. */
 bool pirn__mt_has_work(struct multi_thread *mt);
 /* Whether this worker has something that it need not look for. */
 bool pirn__worker_has_work(struct worker *w);

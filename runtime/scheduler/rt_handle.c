@@ -26,7 +26,8 @@ void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
     h->started_at = pirn__clock_now();
     h->owner = h->flags & PIRN_RT_LOCAL ? &pirn__context : NULL;
     ref_init(&h->refs, 1);
-    /* mo: relaxed, both: not shared yet. */
+    /* mo: relaxed, all: not shared yet. */
+    atomic_store_explicit(&h->calls, 0, memory_order_relaxed);
     atomic_store_explicit(&h->forgotten_told_at, -PIRN_SEC, memory_order_relaxed);
     atomic_store_explicit(&h->link_asked, 0, memory_order_relaxed);
     lock_init(&h->sets_lock);

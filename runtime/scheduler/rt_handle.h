@@ -19,6 +19,10 @@
 struct timing;
 struct watchdog;
 
+enum {
+    LINK_PATIENCE_MS = 100 /* how long a walker waits for tasks in queues to be linked */
+};
+
 /* Counters of what happens on threads that have no poller of their own.
  * mo: all relaxed, statistics. */
 struct stray_stats {
@@ -46,13 +50,13 @@ struct flavor_ops {
     /* Asks whoever runs tasks to stop. Any thread. */
     void (*ask_stop)(struct pirn_handle *h);
     bool (*is_stopping)(const struct pirn_handle *h);
-    /* The i-th core's; NULL: there are no more. */
+    /* The core's, or the i-th worker's; NULL: there are no more. */
     struct spawner *(*spawner)(struct pirn_handle *h, uint32_t i);
     /* The next poller, from NULL on; NULL: there are no more. */
     struct poller *(*next_poller)(struct pirn_handle *h, struct poller *p);
     /* Has what is in queues only linked, for a walker. False: not all, in time. */
     bool (*link_queued)(struct pirn_handle *h);
-    /* The i-th core's; NULL: there are no more. */
+    /* The core's, or the i-th worker's; NULL: there are no more. */
     struct timing *(*timing)(struct pirn_handle *h, uint32_t i);
     /* For the watchdog: whether anybody runs tasks, sequentially consistent; and what waits behind a
      * worker's long poll is to go on elsewhere. */
@@ -88,12 +92,14 @@ struct pirn_handle {
     _Atomic(int64_t) forgotten_told_at; /* when the hook was last called */
     /* A walker has asked that tasks which are in queues only be linked. */
     _Atomic(uint32_t) link_asked;
+    /* Changes when who runs tasks is to look up between two polls: to stop, or to link. */
+    _Alignas(CACHE_LINE) _Atomic(uint32_t) calls;
     struct lock sets_lock;
     struct pirn_local_set *sets;   /* guard: sets_lock, as the next two */
     struct local_totals past_sets; /* what sets that are gone had counted */
     uint64_t sets_made;
     struct shared_spawner shared;
-    struct blocking blocking; /* its threads run everything but the roots */
+    struct blocking blocking; /* its threads run blocking tasks, and workers */
 };
 
 /* Makes @h of the options in @base, with one reference; @owned: @shards lists. */
@@ -105,6 +111,24 @@ void pirn__handle_release(struct pirn_handle *h);
 /* Frees what pirn__handle_init() made, and the texts. */
 void pirn__handle_fini(struct pirn_handle *h);
 void pirn__handle_free_texts(struct pirn_handle *h);
+
+/* After what it is about has been written. Any thread. */
+static inline void handle_call(struct pirn_handle *h)
+{
+    /* mo: release pairs with [calls] in handle_is_called: who sees it sees what it is about. */
+    (void)atomic_fetch_add_explicit(&h->calls, 1, memory_order_release);
+}
+
+/* Whether there was a call since *@seen. One load a poll. */
+static inline bool handle_is_called(const struct pirn_handle *h, uint32_t *seen)
+{
+    /* mo: acquire pairs with [calls] in handle_call. */
+    uint32_t now = atomic_load_explicit(&h->calls, memory_order_acquire);
+    bool called = now != *seen;
+
+    *seen = now;
+    return called;
+}
 
 static inline struct owned *handle_list_of(const struct pirn_handle *h, const struct header *cell)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that wait for the core of a current-thread runtime: who is told that it is free.
+/* Threads that wait for the core of a current-thread runtime, or in a root of a multi-thread one for
+ * its stop: who is told.
  *
  * Being told is a token: whoever was told and does not take the core passes it on. A waiter is told
  * under the list's lock, so that it cannot be gone by then. */

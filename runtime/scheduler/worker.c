@@ -153,7 +153,7 @@ static void run(struct runner *r)
     while ((w = r->worker) != NULL) {
         struct header *h;
 
-        if (UNLIKELY(w->until_event-- == 0)) {
+        if (UNLIKELY(w->until_event-- == 0 || handle_is_called(&w->mt->base, &w->calls_seen))) {
             pirn__worker_maintain(w);
             pirn__worker_serve_walkers(w);
             if (pirn__mt_is_stopping(&w->mt->base))

@@ -174,7 +174,7 @@ Test(dump, what_is_queued_behind_a_long_poll_is_counted, .timeout = 20)
     CHECK(pirn_now() - before >= 100 * PIRN_MS);
     shows(text, waiting, "waiting");
     shows(text, j, "running");
-    has(text, "queued behind a poll that has run for over 100 ms: about 1");
+    has(text, "queued than could be listed within 100 ms: about 1");
     CHECK(line_of(text, pirn_join_id(stuck.behind)) == NULL);
     has(text, "end: 2 tasks listed");
     free(text);

@@ -166,7 +166,7 @@ Test(mt_dump, behind_a_stuck_first_poll, .timeout = LIMIT_S)
     CHECK(pirn_now() - before >= 100 * PIRN_MS);
     shows(text, pirn_join_id(j), "\"closure\" running");
     shows(text, pirn_join_id(j), "polls=1 ");
-    has(text, "queued behind a poll that has run for over 100 ms: about 7\n");
+    has(text, "queued than could be listed within 100 ms: about 7\n");
     has(text, "end: 1 tasks listed");
     free(text);
     post(&stuck.go);

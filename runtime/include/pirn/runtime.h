@@ -60,7 +60,7 @@ typedef struct pirn_task_info {
     pirn_time spawned_at;   /* both by the tick's clock, to about a millisecond; */
     pirn_time last_poll_at; /* 0 before the first poll */
     uint32_t worker;        /* that polled it last, or polls it; 0 on the current-thread flavour;
-                               PIRN_NO_WORKER on the blocking pool */
+                               PIRN_NO_WORKER on the blocking pool, and in pirn_block_in_place() */
 } pirn_task_info;
 
 /**
@@ -69,15 +69,16 @@ typedef struct pirn_task_info {
  * Called on the thread where it happens, holding nothing; they may spawn and wake, not block. A
  * fault inside a hook is contained and counted. park and unpark are called by the thread that
  * drives a runtime, or by a worker, around its sleep; start and stop by threads that pirn makes:
- * workers with their index, those of the blocking pool with PIRN_NO_WORKER. These threads block all
+ * workers with their index, those of the blocking pool with PIRN_NO_WORKER; pirn_block_in_place()
+ * moves workers from thread to thread without a call. These threads block all
  * signals; a handler for crashes, SIGSEGV say, wants its signal unblocked in on_thread_start.
  *
  * on_task_spawn: the task is not running yet. on_task_terminate: joiners may see it finished
  * already. on_fault: a task faulted, under every policy. on_forgotten_wake: a task waits and
  * nothing is left that could wake it, besides an abort through its join handle; at most one call a
  * second (metrics count all). on_stuck_poll: a poll has run for longer than
- * pirn_runtime_opts.stuck_poll_ns; once per poll, on the watchdog's thread. Only id, name, state and
- * worker of @info are filled in, for the task runs; @since is when the watchdog first saw the poll.
+ * pirn_runtime_opts.stuck_poll_ns; once per poll, on the watchdog's thread. @info has all but the
+ * await line, and of the state that it runs; @since is when the watchdog first saw the poll.
  * (tokio: Builder::on_*, all stable here)
  */
 typedef struct pirn_hooks {
@@ -103,11 +104,12 @@ typedef struct pirn_hooks {
  * @worker_threads:        up to 65,535; 0: as many as the environment's PIRN_WORKER_THREADS says,
  *                         or else as CPUs may be used (affinity mask and cgroup quota). On the
  *                         current-thread flavour 0 or 1
- * @max_blocking_threads:  threads of the blocking pool, beside the workers; 512
+ * @max_blocking_threads:  threads of the blocking pool, and pirn_block_in_place() calls that have
+ *                         passed their worker on; beside the workers; 512
  * @thread_keep_alive_ns:  how long an idle one of those stays, ns; 10 s; PIRN_NEVER
- * @thread_stack_bytes:    of threads that pirn makes; 0: the system's default
+ * @thread_stack_bytes:    of workers and blocking threads; 0: the system's default
  * @name:                  of the runtime, shown in dumps; not blank, up to 255 bytes. Copied
- * @thread_name:           of threads that pirn makes, as the kernel shows it: up to 15 bytes count;
+ * @thread_name:           of workers and blocking threads, as the kernel shows it: 15 bytes count;
  *                         not blank. "pirn-worker" and "pirn-blocking" if NULL. Copied
  * @event_interval:        polls between two looks at the I/O driver; 61; no more than 65,536 count
  * @global_queue_interval: every so many polls, remote spawns and wakes go first; 31 on the
@@ -123,7 +125,8 @@ typedef struct pirn_hooks {
  * @stuck_poll_ns:         a watchdog thread looks for polls that take longer than this, ns: tells
  *                         hooks->on_stuck_poll, and sees to it that what waits behind such a poll
  *                         goes on elsewhere. 0: 100 ms if that hook is set, else no watchdog.
- *                         PIRN_NEVER: none
+ *                         PIRN_NEVER: none. Without one, a task that waits alone behind a long poll is
+ *                         taken by a worker that searches, but wakes none that sleeps
  * @max_blocking_queue:    how many blocking tasks may wait for a thread before a spawn with
  *                         PIRN_TASK_TRY returns -EAGAIN; 0 and PIRN_UNLIMITED: any number
  */
@@ -303,7 +306,8 @@ PIRN_API PIRN_MUST_USE int pirn_spawn_blocking(pirn_handle *h, const pirn_task_d
  * pirn_block_in_place() - call @fn, which may block, on this thread
  *
  * On a worker, the other tasks go on: another thread takes over as that worker. If there is none to
- * be had, @fn runs all the same and the others wait (metrics: block_in_place_kept). Inside
+ * be had, or blocking tasks and such calls number max_blocking_threads already, @fn runs all the same,
+ * and what waits on this worker goes to the other workers (metrics: block_in_place_kept). Inside
  * pirn_block_on() of a multi-thread runtime, on a blocking thread, and outside of any runtime, @fn is
  * simply called. In @fn waiting is allowed, pirn_block_on() included. The task goes on to be polled
  * by this thread until its poll returns.
@@ -407,7 +411,8 @@ typedef struct pirn_metrics {
     uint32_t reserved;
     uint64_t tasks_alive; /* * spawned and not finished, uncommitted ones included */
     uint64_t tasks_spawned;
-    uint64_t remote_schedules; /* spawns and wakes from other threads than those that run tasks */
+    uint64_t remote_schedules; /* spawns and wakes from other threads than those that run tasks,
+                                * taken in */
     uint64_t polls;
     uint64_t parks;                 /* times a worker, or the driving thread, went to sleep */
     uint64_t budget_yields;         /* polls that used their budget up */
@@ -434,7 +439,8 @@ typedef struct pirn_metrics {
 PIRN_API PIRN_MUST_USE int pirn_runtime_metrics(pirn_handle *h, pirn_metrics *m);
 
 /* Of one worker, since the start; figures marked * are as of now. Kept plainly by the worker, and so
- * a moment behind. (tokio: RuntimeMetrics::worker_*) */
+ * a moment behind. On the current-thread flavour parks, polls, queue_depth and global_queue_interval are
+ * kept, the others 0. (tokio: RuntimeMetrics::worker_*) */
 typedef struct pirn_worker_metrics {
     size_t size;        /* as in pirn_metrics */
     uint64_t thread_id; /* * the kernel's, of the thread that is this worker; 0: none yet */
@@ -442,12 +448,12 @@ typedef struct pirn_worker_metrics {
     uint64_t parks, parks_unparks; /* the second is odd while it sleeps */
     uint64_t noops;                /* woke, found nothing to do and slept again */
     uint64_t polls;
-    uint64_t mean_poll_ns;          /* * weighted towards the last ones */
-    uint64_t local_schedules;       /* tasks it put into its own queue */
-    uint64_t overflows;             /* times that queue was full */
-    uint64_t steals;                /* tasks taken from other workers */
-    uint64_t steal_operations;      /* times it took some */
-    uint64_t queue_depth;           /* * of its own queue */
+    uint64_t mean_poll_ns;     /* * weighted towards the last ones */
+    uint64_t local_schedules;  /* spawns and wakes on it */
+    uint64_t overflows;        /* times its queue was full and part of it went to the shared one */
+    uint64_t steals;           /* tasks taken from other workers */
+    uint64_t steal_operations; /* times it took some */
+    uint64_t queue_depth;      /* * of its own queue */
     uint32_t global_queue_interval; /* * in use */
     uint32_t reserved;
 } pirn_worker_metrics;
@@ -497,7 +503,7 @@ PIRN_API int64_t pirn_histogram_begin(uint32_t bucket);
  *
  * Sees every task that lives throughout the call, none twice; those of local sets and of the
  * blocking pool too. Tasks not polled yet are listed by the workers, or the thread that drives, at
- * their next tick; if that does not come within 100 ms (one long poll), they are left out:
+ * their next poll; if that does not come within 100 ms (one long poll), they are left out:
  * pirn_runtime_dump() says how many. Threads: any, not in a read section of
  * liburcu's memb flavour.
  *
