@@ -35,6 +35,7 @@ enum {
 #define pirn__owned_close(list)               ((void)(list))
 #define pirn__owned_pop(list, t)              ((void)(list), (void)(t), false)
 #define pirn__blocking_shutdown(blocking, by) ((void)(blocking), (void)(by), 0)
+#define pirn__blocking_close(blocking)        ((void)(blocking))
 #define timing_is_on(timing)                  ((void)(timing), false)
 #define pirn__timing_begin(timing, h, poll)   ((void)(h))
 #define pirn__timing_end(timing, poll)        ((void)(poll))

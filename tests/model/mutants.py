@@ -3,6 +3,7 @@
 import re
 
 import mutants_mt
+import mutants_pool
 from mutant import Mutant
 
 STATE = "task/state.c"
@@ -245,7 +246,7 @@ MUTANTS = [
            "atomic_store_explicit(&ct->slot, core, memory_order_release);",
            ["core_fd"], ("genmc",)),
 ]
-MUTANTS += mutants_mt.MUTANTS
+MUTANTS += mutants_mt.MUTANTS + mutants_pool.MUTANTS
 
 # ---- every order, a step weaker: for run --weaken --------------------------------------------------
 
@@ -253,7 +254,7 @@ FILES = ("task/state.c", "task/base/ref.h", "task/join.c", "task/harness.c", "ta
          "task/waker_cell.c", "runtime/scheduler/inject.c", "runtime/scheduler/waiter.c",
          "runtime/scheduler/root.c", "runtime/driver/driver.c",
          "runtime/scheduler/current_thread.c", "runtime/scheduler/walk.c", "runtime/wait.c",
-         *mutants_mt.FILES)
+         *mutants_mt.FILES, *mutants_pool.FILES)
 ORDER = re.compile(r"memory_order_(seq_cst|acq_rel|acquire|release)\b")
 LOAD = re.compile(r"atomic_load_explicit\([^;]*$", re.S)
 STORE = re.compile(r"atomic_store_explicit\([^;]*$", re.S)

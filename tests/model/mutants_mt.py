@@ -228,9 +228,9 @@ MUTANTS = [
 """,
            ["mt_stop_push"], ("genmc",)),
     Mutant("stop-wakes-nobody", STOP,
-           """        pirn__parker_unpark(&mt->workers[i].parker, &mt->driver);
+           """    pirn__mt_wake_all(mt);
 """,
-           """        (void)mt;
+           """    (void)mt;
 """,
            ["mt_stop_sleep"]),
     Mutant("stopped-counted-release", STOP,
@@ -278,9 +278,9 @@ MUTANTS = [
            "if (is_before(atomic_load_explicit(&mt->workers[i].link_done, memory_order_relaxed), asked))",
            ["mt_asked_overflow"]),
     Mutant("walker-wakes-nobody", LINKS,
-           """        pirn__parker_unpark(&mt->workers[i].parker, &mt->driver);
+           """    pirn__mt_wake_all(mt);
 """,
-           """        (void)mt;
+           """    (void)mt;
 """,
            ["mt_asked"]),
     # ---- the watchdog ----
