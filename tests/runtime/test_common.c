@@ -217,6 +217,7 @@ static struct {
 static int player_poll(void *user, pirn_cx *cx, int *out)
 {
     int me = (int)(intptr_t)user;
+    bool stop = ball.stop; /* before the last wake: whom that wakes sees it as well */
 
     *out = 0;
     if (!ball.set[me]) {
@@ -228,7 +229,7 @@ static int player_poll(void *user, pirn_cx *cx, int *out)
         pirn_waker_wake_by_ref(&ball.waker[1 - me]);
     else
         pirn_waker_wake_by_ref(pirn_cx_borrow_waker(cx));
-    return ball.stop ? 0 : PIRN_PENDING;
+    return stop ? 0 : PIRN_PENDING;
 }
 
 struct yielder {
