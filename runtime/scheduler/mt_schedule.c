@@ -77,7 +77,7 @@ void pirn__mt_push_local(struct worker *w, struct header *h)
     pirn__mt_notify_from(w);
 }
 
-/* False: the runtime has stopped. */
+/* False: the runtime is stopping. */
 static bool push_outside(struct multi_thread *mt, struct notified n)
 {
     if (!pirn__global_push(&mt->global, n))
@@ -117,7 +117,7 @@ static void push_lifo(struct worker *w, struct header *h)
 
     /* mo: relaxed. Only we put something in: if it is empty it stays so. */
     if (LIKELY(atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL)) {
-        /* mo: release pairs with [lifo] in take_lifo and the thief: the task is there. */
+        /* mo: release pairs with [lifo] in pirn__worker_take_lifo(): the task is there. */
         atomic_store_explicit(&w->lifo, h, memory_order_release);
         return;
     }

@@ -352,3 +352,25 @@ void expect_abort(void (*fn)(void), const char *says)
                (unsigned)status, text);
     CHECK_SAYS(strstr(text, says) != NULL, "\"%s\" does not name %s", text, says);
 }
+
+/* ---- dumps ----------------------------------------------------------------------------------------- */
+
+char *dump_of(pirn_handle *h)
+{
+    FILE *f = tmpfile();
+    char *text;
+    long n;
+
+    CHECK(f != NULL);
+    EQ(pirn_runtime_dump(h, fileno(f)), 0);
+    n = lseek(fileno(f), 0, SEEK_END);
+    text = calloc(1, (size_t)n + 1);
+    EQ(pread(fileno(f), text, (size_t)n, 0), n);
+    (void)fclose(f);
+    return text;
+}
+
+void has(const char *dump, const char *text)
+{
+    CHECK_SAYS(strstr(dump, text) != NULL, "no \"%s\" in %s", text, dump);
+}

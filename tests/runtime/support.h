@@ -112,6 +112,10 @@ void join_done(pirn_join *j, int output);
 /* One poll of the join under @w. */
 int join_poll_with(pirn_join *j, const pirn_waker *w, pirn_result *res, int *out);
 
+/* A dump as text, to be freed; the file is in memory, so that no reader is needed. */
+char *dump_of(pirn_handle *h);
+void has(const char *dump, const char *text);
+
 pthread_t start_thread(void *(*fn)(void *), void *arg);
 void end_thread(pthread_t t);
 void post(sem_t *s);

@@ -5,22 +5,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* The dump as a string; the file is in memory, so that no reader is needed. */
-static char *dump_of(pirn_handle *h)
-{
-    FILE *f = tmpfile();
-    char *text;
-    long n;
-
-    CHECK(f != NULL);
-    EQ(pirn_runtime_dump(h, fileno(f)), 0);
-    n = lseek(fileno(f), 0, SEEK_END);
-    text = calloc(1, (size_t)n + 1);
-    EQ(pread(fileno(f), text, (size_t)n, 0), n);
-    (void)fclose(f);
-    return text;
-}
-
 /* The line of the task; NULL: none; more than one fails. */
 static char *line_of(char *dump, uint64_t id)
 {
@@ -43,11 +27,6 @@ static void shows(char *dump, pirn_join *j, const char *word)
     CHECK_SAYS(line != NULL && strstr(line, word) != NULL, "\"%s\" does not show %s in %s",
                line != NULL ? line : "", word, dump);
     free(line);
-}
-
-static void has(const char *dump, const char *text)
-{
-    CHECK_SAYS(strstr(dump, text) != NULL, "no \"%s\" in %s", text, dump);
 }
 
 /* ---- the three parts ------------------------------------------------------------------------------ */

@@ -58,26 +58,6 @@ static void *new_seen(void)
 
 /* ---- text ------------------------------------------------------------------------------------------ */
 
-static char *dump_of(pirn_handle *h)
-{
-    FILE *f = tmpfile();
-    char *text;
-    long n;
-
-    CHECK(f != NULL);
-    EQ(pirn_runtime_dump(h, fileno(f)), 0);
-    n = lseek(fileno(f), 0, SEEK_END);
-    text = calloc(1, (size_t)n + 1);
-    EQ(pread(fileno(f), text, (size_t)n, 0), n);
-    (void)fclose(f);
-    return text;
-}
-
-static void has(const char *dump, const char *text)
-{
-    CHECK_SAYS(strstr(dump, text) != NULL, "no \"%s\" in %s", text, dump);
-}
-
 static void shows(const char *dump, uint64_t id, const char *word)
 {
     char start[40], line[600] = "";
