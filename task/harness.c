@@ -55,8 +55,9 @@ static void note_poll(struct header *h, const struct poller *p)
                               memory_order_relaxed);
 }
 
-/* After a poll that returned pending: where it waits, if the frame says, and whether on purpose. */
-static void note_wait(struct header *h, const struct poller *p)
+/* After a poll that returned pending: where it waits, if the frame says, and whether a waker that is
+ * not counted may wake it, or nothing, on purpose. */
+static void note_wait(struct header *h, const struct poller *p, bool forever)
 {
     uint64_t seen = p->tick & CELL_TICK_MASK;
 
@@ -65,7 +66,7 @@ static void note_wait(struct header *h, const struct poller *p)
 
         seen |= (line < CELL_LINE_MAX ? line : CELL_LINE_MAX) << CELL_TICK_BITS;
     }
-    if (p->cx.forever)
+    if (forever)
         seen |= CELL_FOREVER;
     /* mo: relaxed: figures for walkers; this thread is the only writer. */
     atomic_store_explicit(&h->seen, seen, memory_order_relaxed);
@@ -298,10 +299,13 @@ static void pend(struct header *h, struct poller *p, size_t word)
 {
     struct sched *s = h->sched;
     bool woken = p->cx.self_woken;
+    bool forever = p->cx.forever;
     struct task_facts facts;
 
-    if (UNLIKELY((h->desc->flags & PIRN_TASK_LINE) || p->cx.forever))
-        note_wait(h, p);
+    if (!woken && h->end.ops != NULL)
+        forever = pirn__op_before_wait(h->end.ops, h) || forever;
+    if (forever || (h->desc->flags & PIRN_TASK_LINE))
+        note_wait(h, p, forever);
     /* A task that is woken already is in a queue next, where a closer finds it as well. */
     if (!woken && !cell_is_linked(h) && !s->ops->link(s, h))
         pirn__state_cancel_queued(&h->state);

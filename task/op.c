@@ -9,14 +9,6 @@
 #include "task/base/assert.h"
 #include "task/cx.h"
 
-/* What pirn_op looks like from inside. */
-struct op {
-    const pirn_op_kind *kind; /* NULL: idle */
-    struct op *next;          /* older */
-    struct op **link;         /* what points here; NULL: in no list */
-    uint64_t spare;
-    uint64_t state[PIRN_OP_STATE / 8];
-};
 _Static_assert(sizeof(struct op) == sizeof(pirn_op), "an op has the size its header promises");
 
 static struct op *op_inside(pirn_op *op)
@@ -49,6 +41,7 @@ void *pirn_op_state(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
     o->kind = k;
     o->next = NULL;
     o->link = NULL;
+    o->flags = 0;
     if (cx->ops != NULL) {
         o->link = (struct op **)(void *)cx->ops;
         o->next = *o->link;
@@ -94,6 +87,20 @@ void pirn__op_rehead(pirn_op **ops)
 {
     if (*ops != NULL)
         op_inside(*ops)->link = (struct op **)(void *)ops;
+}
+
+bool pirn__op_before_wait(pirn_op *ops, struct header *h)
+{
+    bool armed = false;
+
+    for (struct op *o = op_inside(ops); o != NULL; o = o->next) {
+        if (o->flags & OP_PUT_OFF) {
+            o->flags &= ~(uint64_t)OP_PUT_OFF;
+            ((const struct op_kind *)(const void *)o->kind)->wait(o->state, h);
+        }
+        armed = armed || (o->flags & OP_ARMED);
+    }
+    return armed;
 }
 
 /* ---- pirn_defer ---------------------------------------------------------------------------- */

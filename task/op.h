@@ -1,14 +1,73 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of a frame's pending operations, as the harness sees it. */
+/* A frame's pending operations from inside: their layout, their list, and what the library's own ones
+ * have besides.
+ *
+ * guard, of everything here: whoever polls or drops the frame; nothing is atomic. */
 #ifndef PIRN_TASK_OP_H
 #define PIRN_TASK_OP_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <pirn/op.h>
+
+#include "task/base/compiler.h"
+
+struct header;
+
+enum {
+    OP_ARMED = 1u << 0,   /* something will wake the task that holds no counted waker of it */
+    OP_PUT_OFF = 1u << 1, /* its kind is a struct op_kind, whose `wait` is still to be called */
+};
+
+/* What pirn_op looks like from inside. */
+struct op {
+    const pirn_op_kind *kind; /* NULL: idle */
+    struct op *next;          /* older */
+    struct op **link;         /* what points here; NULL: in no list */
+    uint64_t flags;           /* OP_* */
+    uint64_t state[PIRN_OP_STATE / 8];
+};
+
+/* A kind that puts off part of its work until the task really waits. */
+struct op_kind {
+    pirn_op_kind public; /* first: an op's `kind` points here */
+    /* The poll of its task, @h, ends pending, and nothing has woken it yet. Cannot fail; may arm. */
+    void (*wait)(void *state, struct header *h);
+};
+
+static inline struct op *op_of_state(void *state)
+{
+    return container_of(state, struct op, state);
+}
+
+/* Whether it is listed in the task that is polled: then its end comes before the task's. */
+static inline bool op_is_listed(void *state)
+{
+    return op_of_state(state)->link != NULL;
+}
+
+/* While an operation of the library's keeps a waker that is not counted. */
+static inline void op_set_armed(void *state, bool armed)
+{
+    struct op *o = op_of_state(state);
+
+    o->flags = armed ? o->flags | OP_ARMED : o->flags & ~(uint64_t)OP_ARMED;
+}
+
+/* Of a listed operation whose kind is a struct op_kind: `wait` is called when the task waits. */
+static inline void op_put_off(void *state)
+{
+    op_of_state(state)->flags |= OP_PUT_OFF;
+}
 
 /* Cancels a pending operation: off its list, then its kind's drop. For pirn__contain(). */
 void pirn__op_drop_listed(void *op);
 
 /* The list's head has moved to *@ops; tell the first operation. */
 void pirn__op_rehead(struct pirn_op **ops);
+
+/* The poll of @h ends pending: what was put off is done. Return: whether an operation is armed. */
+bool pirn__op_before_wait(struct pirn_op *ops, struct header *h);
 
 #endif

@@ -161,6 +161,6 @@ void pirn__waker_wake_contained(pirn_waker *w, struct sched *s)
         return; /* a poll with the empty waker */
     else if (LIKELY(w->vt->size >= WAKER_VT_PARKER))
         w->vt->wake(w->data);
-    else if (!pirn__contain(wake_foreign, w))
+    else if (!pirn__contain(wake_foreign, w) && s != NULL)
         s->ops->contained(s);
 }

@@ -27,7 +27,8 @@ void pirn__waker_drop(struct task_waker w); /* consumes */
 /* Cancels: the abort of join and abort handles, and their reference stays. */
 void pirn__waker_abort(struct abort_handle a);
 
-/* Wakes and consumes any waker; a foreign one contained, for callers that may not fault. */
+/* Wakes and consumes any waker; a foreign one contained, for callers that may not fault. @s counts what
+ * was contained; NULL: nobody does. */
 void pirn__waker_wake_contained(pirn_waker *w, struct sched *s);
 
 #endif

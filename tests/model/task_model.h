@@ -96,6 +96,14 @@ void pirn__op_rehead(struct pirn_op **ops)
     must_not_come_here();
 }
 
+bool pirn__op_before_wait(struct pirn_op *ops, struct header *h)
+{
+    (void)ops;
+    (void)h;
+    must_not_come_here();
+    return false;
+}
+
 struct fault_record *pirn__fault_record_new(const pirn_alloc *a)
 {
     (void)a;

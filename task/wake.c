@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Borrowed wakers, and what a wake still owes when the lock is given back. */
+#include "task/wake.h"
+
+#include "task/base/assert.h"
+#include "task/cell.h"
+#include "task/cx.h"
+#include "task/harness.h"
+#include "task/waker.h"
+
+const pirn_waker_vt pirn__borrowed_vt = {WAKER_VT_OWN, NULL, NULL, NULL, NULL};
+
+void pirn__op_waker_make(struct op_waker *w, pirn_cx *cx)
+{
+    if (LIKELY(cx->cell != NULL)) {
+        w->vt = &pirn__borrowed_vt;
+        w->data = cx->cell;
+    } else {
+        w->vt = cx->waker.vt;
+        w->data = cx->waker.vt != NULL ? cx->waker.vt->clone(cx->waker.data) : NULL;
+    }
+}
+
+void pirn__op_waker_drop(struct op_waker *w)
+{
+    const pirn_waker_vt *vt = w->vt;
+
+    w->vt = NULL;
+    if (vt != NULL && vt != &pirn__borrowed_vt)
+        vt->drop(w->data);
+}
+
+/* From outside its scheduler a Notified alone does not keep that: the task may run and end as soon as
+ * it is in a queue. A second reference does, until we have done with it. */
+static bool is_outside(const struct header *h)
+{
+    return !h->sched->ops->here(h->sched);
+}
+
+void pirn__wake_take(struct wake_list *l, struct op_waker *w)
+{
+    struct header *h = w->data;
+
+    if (LIKELY(w->vt == &pirn__borrowed_vt)) {
+        if (pirn__state_wake_by_ref(&h->state) == WAKE_SUBMIT) {
+            if (is_outside(h))
+                pirn__state_ref_inc(&h->state);
+            h->queue_next = NULL;
+            if (l->first == NULL)
+                l->first = h;
+            else
+                l->last->queue_next = h;
+            l->last = h;
+        }
+    } else if (w->vt != NULL) {
+        ASSERT(wake_list_has_room(l));
+        l->foreign[l->count].vt = w->vt;
+        l->foreign[l->count++].data = w->data;
+    }
+    w->vt = NULL;
+}
+
+void pirn__wake_flush(struct wake_list *l)
+{
+    struct header *next;
+
+    for (struct header *h = l->first; h != NULL; h = next) {
+        bool outside = is_outside(h);
+
+        next = h->queue_next;
+        h->sched->ops->schedule(h->sched, (struct notified){h});
+        if (outside && pirn__state_ref_dec(&h->state, 1))
+            pirn__harness_free(h);
+    }
+    for (uint32_t i = 0; i < l->count; i++)
+        pirn__waker_wake_contained(&l->foreign[i], NULL);
+    wake_list_init(l);
+}
