@@ -46,7 +46,7 @@ int pirn_runtime_fd(pirn_runtime *rt)
     if (ct == NULL)
         return -EINVAL;
     pirn__ct_use_fd(ct);
-    return ct->driver.epoll_fd;
+    return ct->driver.io.epoll_fd;
 }
 
 int pirn_runtime_turn(pirn_runtime *rt, pirn_time until, pirn_time *next_deadline)

@@ -18,6 +18,8 @@ enum {
     EVENT_INTERVAL_MAX = 65536,
     DEFAULT_GLOBAL_QUEUE_INTERVAL = 31,
     DEFAULT_COOP_BUDGET = 128,
+    DEFAULT_IO_EVENTS = 1024,
+    IO_EVENTS_MAX = 65536,
     DEFAULT_MAX_BLOCKING_THREADS = 512,
     WORKERS_MAX = 65535,
     NAME_MAX_BYTES = 255,
@@ -190,8 +192,6 @@ static int check_values(const pirn_runtime_opts *o)
                                        o->thread_stack_bytes > STACK_BYTES_MAX))
         return pirn__error(-EINVAL, "pirn_runtime_opts.thread_stack_bytes: %zu, must be %zu to %zu",
                            o->thread_stack_bytes, (size_t)PTHREAD_STACK_MIN, STACK_BYTES_MAX);
-    if (o->io_events_per_tick != 0)
-        return pirn__error(-ENOTSUP, "pirn_runtime_opts.io_events_per_tick: not in this version");
     return 0;
 }
 
@@ -212,6 +212,9 @@ static void read_values(const pirn_runtime_opts *o, struct pirn_handle *h)
     if (o->flavor == PIRN_CURRENT_THREAD && h->global_queue_interval == 0)
         h->global_queue_interval = DEFAULT_GLOBAL_QUEUE_INTERVAL;
     h->coop_budget = (uint32_t)or_default(o->coop_budget, DEFAULT_COOP_BUDGET);
+    h->io_events = (uint32_t)or_default(o->io_events_per_tick, DEFAULT_IO_EVENTS);
+    if (h->io_events > IO_EVENTS_MAX)
+        h->io_events = IO_EVENTS_MAX;
     h->max_blocking_threads =
         (uint32_t)or_default(o->max_blocking_threads, DEFAULT_MAX_BLOCKING_THREADS);
     h->max_blocking_queue = (uint32_t)or_default(o->max_blocking_queue, PIRN_UNLIMITED);

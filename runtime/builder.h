@@ -5,7 +5,7 @@
 
 #include "runtime/scheduler/rt_handle.h"
 
-/* Checks @o and fills @h, flavour and all; the texts are copies. Return: 0, -EINVAL, -E2BIG, -ENOTSUP, -ENOMEM. */
+/* Checks @o and fills @h, flavour and all; the texts are copies. Return: 0, -EINVAL, -E2BIG, -ENOMEM. */
 int pirn__builder_read(const pirn_runtime_opts *o, struct pirn_handle *h);
 
 #endif

@@ -116,13 +116,14 @@ static int ct_make(const struct pirn_handle *base, struct pirn_handle **out)
         a->free(a->user, ct, sizeof *ct);
         return -ENOMEM;
     }
-    r = pirn__driver_init(&ct->driver);
+    r = pirn__driver_init(&ct->driver, a, base->io_events);
     if (r != 0) {
         pirn__timing_fini(&core->timing, a);
         a->free(a->user, ct, sizeof *ct);
         return r;
     }
     pirn__handle_init(&ct->base, base, &pirn__ct_flavor, &pirn__ct_ops, &ct->owned, 1);
+    ct->base.io = &ct->driver.io;
     pirn__inject_init(&ct->inject);
     pirn__waiters_init(&ct->waiters);
     core->ct = ct;

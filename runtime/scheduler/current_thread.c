@@ -279,6 +279,7 @@ void pirn__ct_set_awake(struct current_thread *ct, bool awake)
 void pirn__ct_park(struct core *core)
 {
     struct current_thread *ct = core->ct;
+    struct wake_list wakes;
 
     if (pending(core) || pirn__patience_look(&core->patience, pending, core))
         return;
@@ -288,7 +289,9 @@ void pirn__ct_park(struct core *core)
     /* The hook may have woken or spawned: `pending` looks again. */
     stat_add(&core->parks, 1); /* before: whoever looks while we sleep finds it counted */
     pirn__ct_set_awake(ct, false);
-    if (pirn__driver_park(&ct->driver, pending, core)) {
+    wake_list_init(&wakes);
+    if (pirn__driver_park(&ct->driver, pending, core, PIRN_NEVER, &wakes)) {
+        pirn__wake_flush(&wakes);
         pirn__patience_slept(&core->patience);
         update_clock(core);
     } else {

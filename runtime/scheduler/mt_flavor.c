@@ -236,13 +236,14 @@ static bool init_worker(struct multi_thread *mt, uint32_t i, uint64_t *seed)
 static int build(struct multi_thread *mt, const struct pirn_handle *base, const struct layout *l)
 {
     uint64_t seed = base->seed != 0 ? base->seed : pirn__random_seed();
-    int r = pirn__driver_init(&mt->driver.driver);
+    int r = pirn__driver_init(&mt->driver.driver, &base->sched.alloc, base->io_events);
 
     if (r != 0)
         return r;
     pirn__handle_init(&mt->base, base, &pirn__mt_flavor, &pirn__mt_ops,
                       (struct owned *)(void *)((char *)mt + l->owned), l->shards);
     mt->workers = (struct worker *)(void *)((char *)mt + l->workers);
+    mt->base.io = &mt->driver.driver.io;
     mt->lifo = !(base->flags & PIRN_RT_NO_LIFO);
     mt->spin = pirn__cpus_usable() > 1;
     pirn__global_init(&mt->global);

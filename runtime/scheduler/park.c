@@ -59,9 +59,13 @@ static void sleep_on_word(struct parker *p)
 
 static void sleep_on_driver(struct parker *p, struct driver *d)
 {
+    struct wake_list wakes;
+
     if (!announce(p, PARKED_ON_DRIVER))
         return;
-    (void)pirn__driver_park(d, is_notified, p);
+    wake_list_init(&wakes);
+    (void)pirn__driver_park(d, is_notified, p, PIRN_NEVER, &wakes);
+    pirn__wake_flush(&wakes);
     /* mo: acquire pairs with [unpark]. */
     (void)atomic_exchange_explicit(&p->state, EMPTY, memory_order_acquire);
 }

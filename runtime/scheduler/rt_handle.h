@@ -16,6 +16,7 @@
 #include "task/owned.h"
 #include "task/sched.h"
 
+struct io;
 struct timing;
 struct watchdog;
 
@@ -74,7 +75,7 @@ struct pirn_handle {
     const struct flavor_ops *flavor;
     struct owned *owned; /* lists of tasks; immutable, as all down to `started_at` */
     uint32_t shards;     /* how many */
-    uint32_t event_interval, global_queue_interval, coop_budget, flags;
+    uint32_t event_interval, global_queue_interval, coop_budget, io_events, flags;
     uint32_t workers, max_blocking_threads, max_blocking_queue;
     enum pirn_unhandled_fault unhandled;
     int64_t keep_alive, stuck_poll;
@@ -84,6 +85,7 @@ struct pirn_handle {
     uint64_t seed;
     struct context *owner;     /* PIRN_RT_LOCAL: whose thread */
     struct watchdog *watchdog; /* NULL: none; owned */
+    struct io *io;             /* of the flavour's driver */
     pirn_time started_at;      /* what ticks are counted from */
     /* Held by the runtime, by pirn_handle_ref(), and by every cell that is still out when the
      * runtime is freed. */

@@ -42,7 +42,7 @@ static void run(unsigned thread)
         turn(&list, &got);
         if (got == 2)
             return;
-        (void)model_epoll_wait();
+        fd_wait();
     }
 }
 

@@ -11,7 +11,7 @@ static void run(unsigned thread)
     }
     linked = 1;
     do {
-        (void)pirn__driver_park(&rt.driver, pending, &rt.core);
+        (void)pirn__driver_park(&rt.driver, pending, &rt.core, PIRN_NEVER, NULL);
         pirn__ct_serve_walkers(&rt.core);
     } while (atomic_load_explicit(&rt.link_done, memory_order_relaxed) == 0);
 }

@@ -31,7 +31,7 @@ static void run(unsigned thread)
         pirn__ct_ask_stop(&rt);
     } else if (thread == 1) {
         while (!pirn__ct_is_stopping(&rt))
-            (void)pirn__driver_park(&rt.driver, pending, &rt.core);
+            (void)pirn__driver_park(&rt.driver, pending, &rt.core, PIRN_NEVER, NULL);
     } else {
         wait_in_vain();
     }

@@ -5,13 +5,8 @@
 #ifndef PIRN_TESTS_MODEL_OS_MODEL_H
 #define PIRN_TESTS_MODEL_OS_MODEL_H
 
-#include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/types.h>
-#include <unistd.h>
-
 #include "tests/model/model.h"
+#include <pthread.h>
 
 #if defined(MODEL_LIVENESS) /* the checker sees that such a loop waits, and for what */
 #    define MODEL_WAIT_WHILE(cond)                                                                 \
@@ -25,8 +20,12 @@
 
 /* ---- the eventfd, behind its epoll descriptor. Relaxed: it wakes, it publishes nothing. ---------- */
 
+#include "runtime/io/io.h"
+
+/* No event wakes a task here. */
+#define pirn__wake_flush(wakes) ((void)(wakes))
+
 static atomic_int model_fd;
-__attribute__((unused)) static int model_errno[MODEL_MAIN + 1];
 
 static void fd_reset(void)
 {
@@ -38,38 +37,49 @@ static bool fd_is_readable(void)
     return atomic_load_explicit(&model_fd, memory_order_relaxed) != 0;
 }
 
-static int model_epoll_wait(void)
+static void fd_wait(void)
 {
     MODEL_WAIT_WHILE(atomic_load_explicit(&model_fd, memory_order_relaxed) == 0);
-    return 1;
 }
 
-static ssize_t model_read(void)
+int pirn__io_init(struct io *io, const pirn_alloc *a, uint32_t events_max)
 {
-    return atomic_exchange_explicit(&model_fd, 0, memory_order_relaxed) != 0 ? 8 : -1;
+    (void)io;
+    (void)a;
+    (void)events_max;
+    return 0;
 }
 
-static ssize_t model_write(void)
+void pirn__io_fini(struct io *io)
 {
+    (void)io;
+}
+
+#if !defined(MODEL_IO_TURN) /* by a scenario that has its own */
+void pirn__io_turn(struct io *io, int64_t timeout_ns, struct wake_list *wakes)
+{
+    (void)wakes;
+    if (timeout_ns != 0)
+        fd_wait();
+    pirn__io_uncall(io);
+}
+#endif
+
+void pirn__io_call(struct io *io)
+{
+    (void)io;
     (void)atomic_fetch_add_explicit(&model_fd, 1, memory_order_relaxed);
-    return 8;
 }
 
-#undef errno
-#undef read
-#undef write
-#undef close
+void pirn__io_uncall(struct io *io)
+{
+    (void)io;
+    (void)atomic_exchange_explicit(&model_fd, 0, memory_order_relaxed);
+}
+
 #undef unlink
 #undef link
-#define errno                            (model_errno[model_me()])
-#define epoll_create1(flags)             ((void)(flags), 0)
-#define epoll_ctl(fd, op, event, ev)     ((void)(fd), (void)(ev), 0)
-#define epoll_wait(fd, ev, max, timeout) ((void)(fd), (void)(ev), model_epoll_wait())
-#define eventfd(count, flags)            ((void)(flags), 0)
-#define read(fd, buffer, n)              ((void)(fd), (void)(buffer), model_read())
-#define write(fd, buffer, n)             ((void)(fd), (void)(buffer), model_write())
-#define close(fd)                        ((void)(fd), 0)
-#define unlink                           unlink_waiter /* the system's has the name too */
+#define unlink unlink_waiter /* the system's has the name too */
 
 /* ---- what is thread-local ------------------------------------------------------------------------ */
 

@@ -32,7 +32,7 @@ static void take_two(void)
     while (got < 2) {
         got += pirn__inject_take_all(&queue, &list);
         if (got < 2)
-            (void)pirn__driver_park(&driver, work, NULL);
+            (void)pirn__driver_park(&driver, work, NULL, PIRN_NEVER, NULL);
     }
 }
 

@@ -3,19 +3,20 @@
 #ifndef PIRN_TESTS_MODEL_PARKER_MODEL_H
 #define PIRN_TESTS_MODEL_PARKER_MODEL_H
 
+#define MODEL_IO_TURN
 #include "tests/model/os_model.h"
 
 /* What the sleeper on the driver does there; plain: `taken` alone publishes it. */
 static int turns;
 
-static int take_turn(void)
+void pirn__io_turn(struct io *io, int64_t timeout_ns, struct wake_list *wakes)
 {
+    (void)timeout_ns;
+    (void)wakes;
     turns++;
-    return model_epoll_wait();
+    fd_wait();
+    pirn__io_uncall(io);
 }
-
-#undef epoll_wait
-#define epoll_wait(fd, ev, max, timeout) ((void)(fd), (void)(ev), take_turn())
 
 #include "runtime/driver/driver.c"
 #define PARKED   PARKER_PARKED

@@ -23,7 +23,7 @@ static void run(unsigned thread)
     for (;;) {
         if (pirn__root_take_wake(root, NULL) && root_is_ready())
             break;
-        (void)pirn__driver_park(&driver, woken, NULL);
+        (void)pirn__driver_park(&driver, woken, NULL, PIRN_NEVER, NULL);
     }
 }
 

@@ -71,7 +71,6 @@ Test(builder, every_field)
     REFUSED(thread_name, " ", -EINVAL, "thread_name");
     ACCEPTED(thread_name, "x");
     ACCEPTED(thread_name, "longer than what the kernel shows");
-    REFUSED(io_events_per_tick, 1, -ENOTSUP, "io_events_per_tick");
     REFUSED(flags, 1u << 4, -EINVAL, "flags");
     REFUSED(flags, 1u << 31, -EINVAL, "flags");
     ACCEPTED(flags, PIRN_RT_LOCAL);

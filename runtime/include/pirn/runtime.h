@@ -116,7 +116,7 @@ typedef struct pirn_hooks {
  *                         current-thread flavour; tuned by the time polls take, 2 to 127, on the
  *                         other
  * @coop_budget:           units per poll; 128; PIRN_UNLIMITED
- * @io_events_per_tick:    -ENOTSUP if set: this version has no I/O
+ * @io_events_per_tick:    events taken in at one look at the I/O driver; 1,024; no more than 65,536 count
  * @flags:                 PIRN_RT_*
  * @unhandled_fault:       what a fault of any task does to the runtime
  * @seed:                  of pirn_random(); 0: from the kernel
@@ -174,7 +174,7 @@ static inline pirn_runtime_opts pirn_runtime_opts_init(void)
  * @o: borrowed for the call. NULL means all defaults: the multi-thread flavour
  *
  * Threads: any. Return: 0 and *@out; -EINVAL or -E2BIG (pirn_last_error_text() names the field);
- * -ENOTSUP (likewise); -ENOMEM, -EMFILE, -ENFILE; -EAGAIN: a thread could not be made, and those
+ * -ENOMEM, -EMFILE, -ENFILE; -EAGAIN: a thread could not be made, and those
  * that were are gone again. (tokio: Builder::build)
  */
 PIRN_API PIRN_MUST_USE int pirn_runtime_new(const pirn_runtime_opts *o, pirn_runtime **out);
