@@ -5,6 +5,7 @@
 
 #include <pirn/alloc.h>
 #include <pirn/join.h>
+#include <pirn/net.h>
 #include <pirn/op.h>
 #include <pirn/runtime.h>
 #include <pirn/task.h>
