@@ -6,6 +6,8 @@
  * and the join waker woken. A joiner that sees COMPLETE knows that the frame is gone. */
 #include "task/harness.h"
 
+#include <pirn/frame.h>
+
 #include "task/base/assert.h"
 #include "task/base/scope.h"
 #include "task/fault.h"
@@ -55,17 +57,29 @@ static void note_poll(struct header *h, const struct poller *p)
                               memory_order_relaxed);
 }
 
+/* The source line in the first word of a frame; 0: none. */
+static uint64_t await_line(struct header *h)
+{
+    const pirn_task_desc *d = h->desc;
+    uint32_t word;
+
+    if (!(d->flags & (PIRN_TASK_LINE | PIRN_TASK_FRAME)) || d->frame_size < sizeof word)
+        return 0;
+    word = *(const uint32_t *)cell_stage(h);
+    if (word >> PIRN_LINE_BITS == PIRN_FRAME_MARK >> PIRN_LINE_BITS)
+        return word - PIRN_FRAME_MARK;
+    if (!(d->flags & PIRN_TASK_LINE))
+        return 0;
+    return word < CELL_LINE_MAX ? word : CELL_LINE_MAX;
+}
+
 /* After a poll that returned pending: where it waits, if the frame says, and whether a waker that is
  * not counted may wake it, or nothing, on purpose. */
 static void note_wait(struct header *h, const struct poller *p, bool forever)
 {
     uint64_t seen = p->tick & CELL_TICK_MASK;
 
-    if (h->desc->flags & PIRN_TASK_LINE) {
-        uint64_t line = *(const uint32_t *)cell_stage(h);
-
-        seen |= (line < CELL_LINE_MAX ? line : CELL_LINE_MAX) << CELL_TICK_BITS;
-    }
+    seen |= await_line(h) << CELL_TICK_BITS;
     if (forever)
         seen |= CELL_FOREVER;
     /* mo: relaxed: figures for walkers; this thread is the only writer. */
@@ -304,7 +318,7 @@ static void pend(struct header *h, struct poller *p, size_t word)
 
     if (!woken && h->end.ops != NULL)
         forever = pirn__op_before_wait(h->end.ops, h) || forever;
-    if (forever || (h->desc->flags & PIRN_TASK_LINE))
+    if (forever || (h->desc->flags & (PIRN_TASK_LINE | PIRN_TASK_FRAME)))
         note_wait(h, p, forever);
     /* A task that is woken already is in a queue next, where a closer finds it as well. */
     if (!woken && !cell_is_linked(h) && !s->ops->link(s, h))

@@ -19,7 +19,7 @@ enum {
 };
 #define FLAGS_KNOWN                                                                                \
     ((uint32_t)(PIRN_TASK_BLOCKING | PIRN_TASK_TRY | PIRN_TASK_MANDATORY |                         \
-                PIRN_TASK_UNCONSTRAINED | PIRN_TASK_LINE))
+                PIRN_TASK_UNCONSTRAINED | PIRN_TASK_LINE | PIRN_TASK_FRAME))
 #define BYTES_MAX ((size_t)1 << 40) /* no frame is that large: a size that went negative is */
 
 static size_t align_up(size_t n, size_t align)
@@ -91,7 +91,8 @@ static COLD int check_slowly(const pirn_task_desc *d)
 static bool is_plain(const pirn_task_desc *d)
 {
     return LIKELY(d != NULL && d->size == sizeof *d && d->poll != NULL && d->frame_size < 65536 &&
-                  d->out_size <= SCRATCH_BYTES && (d->frame_align | d->out_align | d->flags) == 0);
+                  d->out_size <= SCRATCH_BYTES &&
+                  (d->frame_align | d->out_align | (d->flags & ~(uint32_t)PIRN_TASK_FRAME)) == 0);
 }
 
 int pirn__task_check(const pirn_task_desc *d)

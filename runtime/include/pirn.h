@@ -4,6 +4,8 @@
 #define PIRN_H
 
 #include <pirn/alloc.h>
+#include <pirn/async.h>
+#include <pirn/frame.h>
 #include <pirn/join.h>
 #include <pirn/net.h>
 #include <pirn/op.h>

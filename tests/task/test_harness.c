@@ -6,6 +6,7 @@
 #include "task/base/scope.h"
 #include "task/harness.h"
 #include "task/join.h"
+#include "task/task.h"
 #include "tests/support/expect.h"
 
 static struct one_task o;
@@ -359,6 +360,57 @@ Test(harness, facts_tell_polls_ticks_and_the_await_line)
     fake_shutdown(&o.f);
     pirn_join_free(o.join);
     cr_expect(fake_is_empty(&o.f));
+}
+
+static int waits_poll(void *frame, pirn_cx *cx, void *out)
+{
+    (void)frame;
+    (void)out;
+    return pirn_pending_poll(cx);
+}
+
+/* The first word of a frame of that size, and the line that is shown. */
+static const struct {
+    const char *what;
+    uint32_t flags;
+    uint32_t word;
+    size_t frame_size;
+    uint32_t line;
+} line_rows[] = {
+    {"LINE, by hand", PIRN_TASK_LINE, 77, 8, 77},
+    {"LINE, of PIRN_FRAME", PIRN_TASK_LINE, 0x5a50004d, 8, 77},
+    {"LINE, too large", PIRN_TASK_LINE, 0xffffffff, 8, 134217727},
+    {"FRAME, of PIRN_FRAME", PIRN_TASK_FRAME, 0x5a50004d, 4, 77},
+    {"FRAME, the last line there is", PIRN_TASK_FRAME, 0x5a5fffff, 4, 1048575},
+    {"FRAME, fresh", PIRN_TASK_FRAME, 0, 8, 0},
+    {"FRAME, some other word", PIRN_TASK_FRAME, 77, 8, 0},
+    {"FRAME, some large word", PIRN_TASK_FRAME, 0x5a60004d, 8, 0},
+    {"FRAME, a frame of three bytes", PIRN_TASK_FRAME, 0x5a50004d, 3, 0},
+    {"neither", 0, 0x5a50004d, 8, 0},
+};
+
+Test(harness, the_line_is_the_first_words_if_the_descriptor_says_so)
+{
+    for (size_t i = 0; i < sizeof line_rows / sizeof *line_rows; i++) {
+        const uint32_t frame[2] = {line_rows[i].word, 0};
+        const pirn_task_desc d = {.size = sizeof d,
+                                  .poll = waits_poll,
+                                  .frame_size = line_rows[i].frame_size,
+                                  .flags = line_rows[i].flags};
+        struct task_facts facts;
+        struct header *h;
+
+        cr_assert_eq(pirn__task_check(&d), 0, "%s", line_rows[i].what);
+        fake_init(&o.f);
+        h = fake_spawn(&o.f, &d, frame, true);
+        fake_step(&o.f);
+        pirn__harness_facts(h, &facts);
+        cr_expect_eq(facts.await_line, line_rows[i].line, "%s: line %u", line_rows[i].what,
+                     facts.await_line);
+        fake_shutdown(&o.f);
+        pirn_join_free((pirn_join *)(void *)h);
+        cr_expect(fake_is_empty(&o.f));
+    }
 }
 
 Test(harness, the_end_is_told_without_the_join_wakers_bit)

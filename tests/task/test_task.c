@@ -99,6 +99,9 @@ Test(task, all_flags_together)
               PIRN_TASK_LINE;
     cr_expect_eq(d.flags, 31);
     cr_expect_eq(pirn__task_check(&d), 0);
+    d.flags |= PIRN_TASK_FRAME;
+    cr_expect_eq(d.flags, 65567);
+    cr_expect_eq(pirn__task_check(&d), 0);
     d.flags = PIRN_TASK_BLOCKING;
     cr_expect_eq(pirn__task_check(&d), 0);
 }

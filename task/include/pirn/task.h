@@ -203,8 +203,12 @@ enum {
     PIRN_TASK_MANDATORY = 1u << 2, /* with _BLOCKING: queued before the runtime shuts down, it runs
                                       all the same */
     PIRN_TASK_UNCONSTRAINED = 1u << 3, /* no cooperative budget (tokio: unconstrained) */
-    PIRN_TASK_LINE = 1u << 4 /* the frame starts with a uint32_t: the source line it waits at.
-                                It is copied after each poll, for dumps and reports */
+    PIRN_TASK_LINE = 1u << 4, /* the frame starts with PIRN_FRAME, or with a uint32_t that holds the
+                                 source line it waits at, which is copied after each poll, for dumps
+                                 and reports */
+    PIRN_TASK_FRAME =
+        1u << 16 /* the same for any frame: it has no line unless it starts as PIRN_FRAME
+                                 does; set by PIRN_TASK_INIT */
 };
 
 /**
