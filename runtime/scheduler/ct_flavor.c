@@ -123,7 +123,7 @@ static int ct_make(const struct pirn_handle *base, struct pirn_handle **out)
         return r;
     }
     pirn__handle_init(&ct->base, base, &pirn__ct_flavor, &pirn__ct_ops, &ct->owned, 1);
-    ct->base.io = &ct->driver.io;
+    pirn__handle_set_io(&ct->base, &ct->driver.io);
     pirn__inject_init(&ct->inject);
     pirn__waiters_init(&ct->waiters);
     core->ct = ct;

@@ -160,6 +160,7 @@ static void stop(struct core *core)
     if (!core->stopped) {
         pirn__blocking_close(&core->ct->base.blocking);
         pirn__ct_drain(core);
+        pirn__handle_end_io(&core->ct->base);
         pirn__ct_note_stopped(core->ct);
         pirn__ct_serve_walkers(core); /* one that asked since, and did not see that we stopped */
         pirn__waiters_tell_all(&core->ct->waiters);

@@ -243,7 +243,7 @@ static int build(struct multi_thread *mt, const struct pirn_handle *base, const 
     pirn__handle_init(&mt->base, base, &pirn__mt_flavor, &pirn__mt_ops,
                       (struct owned *)(void *)((char *)mt + l->owned), l->shards);
     mt->workers = (struct worker *)(void *)((char *)mt + l->workers);
-    mt->base.io = &mt->driver.driver.io;
+    pirn__handle_set_io(&mt->base, &mt->driver.driver.io);
     mt->lifo = !(base->flags & PIRN_RT_NO_LIFO);
     mt->spin = pirn__cpus_usable() > 1;
     pirn__global_init(&mt->global);

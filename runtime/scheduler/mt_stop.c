@@ -108,6 +108,7 @@ void pirn__worker_stop(struct worker *w, struct poller *p)
         return;
     w->stopped = true; /* what drops spawn from now on is refused */
     drain(mt, p);
+    pirn__handle_end_io(&mt->base);
     pirn__blocking_close(
         &mt->base.blocking); /* also if nobody calls shutdown: a fault stopped it */
     pirn__spawner_give_back(&w->spawner);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "runtime/io/io.h"
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/watchdog.h"
 #include "task/base/assert.h"
@@ -33,6 +34,33 @@ void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
     lock_init(&h->sets_lock);
     pirn__shared_spawner_init(&h->shared, &h->sched.alloc);
     pirn__blocking_init(&h->blocking, h);
+}
+
+static void hold_handle(void *h)
+{
+    (void)pirn_handle_ref(h);
+}
+
+static void give_up_handle(void *h)
+{
+    pirn_handle_unref(h);
+}
+
+void pirn__handle_set_io(struct pirn_handle *h, struct io *io)
+{
+    const struct io_owner owner = {h, hold_handle, give_up_handle};
+
+    h->io = io;
+    pirn__io_set_owner(io, &owner);
+}
+
+void pirn__handle_end_io(struct pirn_handle *h)
+{
+    struct wake_list wakes;
+
+    wake_list_init(&wakes);
+    pirn__io_shutdown(h->io, &wakes);
+    pirn__wake_flush(&wakes);
 }
 
 static void free_text(const pirn_alloc *a, const char *text)

@@ -108,6 +108,10 @@ struct pirn_handle {
 void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
                        const struct flavor_ops *flavor, const struct sched_ops *ops,
                        struct owned *owned, uint32_t shards);
+/* @io: of the flavour's driver; what is registered with it holds @h. */
+void pirn__handle_set_io(struct pirn_handle *h, struct io *io);
+/* Nobody waits on it any more: what is registered is told that the runtime has shut down. Once. */
+void pirn__handle_end_io(struct pirn_handle *h);
 /* The runtime is shut down for good and given up; the handle stays while anybody holds it. */
 void pirn__handle_release(struct pirn_handle *h);
 /* Frees what pirn__handle_init() made, and the texts. */

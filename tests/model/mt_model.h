@@ -36,6 +36,7 @@ enum {
 #define pirn__owned_pop(list, t)              ((void)(list), (void)(t), false)
 #define pirn__blocking_shutdown(blocking, by) ((void)(blocking), (void)(by), 0)
 #define pirn__blocking_close(blocking)        ((void)(blocking))
+#define pirn__handle_end_io(handle)           ((void)(handle))
 #define timing_is_on(timing)                  ((void)(timing), false)
 #define pirn__timing_begin(timing, h, poll)   ((void)(h))
 #define pirn__timing_end(timing, poll)        ((void)(poll))
