@@ -5,6 +5,7 @@
 
 #include <pirn/alloc.h>
 #include <pirn/async.h>
+#include <pirn/channel.h>
 #include <pirn/frame.h>
 #include <pirn/join.h>
 #include <pirn/net.h>

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving from an mpsc channel.
+ *
+ * A receive that finds something takes it without the lock. One that finds nothing takes the lock, looks
+ * again, and leaves itself for the next sender to wake; from then on it keeps the channel's memory and
+ * takes elements under the lock only, so that the receiver may be freed at any time. */
+#include <errno.h>
+
+#include "task/base/error.h"
+#include "task/cx.h"
+#include "task/sync/mpsc.h"
+
+/* One receive, of a task or of a thread. */
+struct receive {
+    void *elems;
+    size_t max, taken;
+    bool wanted; /* somebody waits for the room */
+};
+
+static void drop_receive(void *state)
+{
+    struct chan_waiter *w = state;
+    struct mpsc *c = w->chan;
+    struct wake_list wakes;
+    bool last;
+
+    if (c == NULL)
+        return;
+    wake_list_init(&wakes);
+    spin_take(&c->lock);
+    if (c->receiver == w)
+        c->receiver = NULL;
+    last = mpsc_let_go(c);
+    pirn__mpsc_leave(c, &wakes, last);
+    pirn__op_waker_drop(&w->waker);
+}
+
+static const pirn_op_kind receive_kind = {sizeof(pirn_op_kind), "mpsc receive", drop_receive};
+
+/* guard: lock. Takes what there is. Return: 0, an error, or PIRN_PENDING: nothing yet. */
+static int mpsc_look(struct mpsc *c, const struct chan_waiter *w, struct receive *r)
+{
+    if (w->chan != NULL && c->rx_gone)
+        return -ECANCELED;
+    if (c->receiver != NULL && c->receiver != w)
+        return -EBUSY;
+    r->taken = pirn__mpsc_take(c, r->elems, r->max, &r->wanted);
+    if (r->taken != 0)
+        return 0;
+    return mpsc_is_closed(c) ? PIRN_ECLOSED : PIRN_PENDING;
+}
+
+/* guard: lock. @w is to be woken. */
+static void wait_here(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh)
+{
+    c->holders += w->chan == NULL;
+    w->chan = c;
+    chan_waker_swap(&w->waker, fresh);
+    c->receiver = w;
+    op_set_armed(w, true);
+}
+
+/* guard: lock. @w is over. Return: as mpsc_let_go(). */
+static bool wait_no_more(struct mpsc *c, const struct chan_waiter *w)
+{
+    if (w->chan == NULL)
+        return false;
+    if (c->receiver == w)
+        c->receiver = NULL;
+    return mpsc_let_go(c);
+}
+
+/* Nothing was there, or the operation is pending already. */
+static NOINLINE int receive_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *given, struct receive *r)
+{
+    struct chan_waiter *w = pirn_op_state(op, cx, &receive_kind);
+    struct mpsc *c = w->chan != NULL ? w->chan : given;
+    struct op_waker fresh;
+    struct wake_list wakes;
+    bool last = false;
+    int result;
+
+    wake_list_init(&wakes);
+    pirn__op_waker_make(&fresh, cx);
+    spin_take(&c->lock);
+    result = mpsc_look(c, w, r);
+    if (result == PIRN_PENDING) {
+        wait_here(c, w, &fresh);
+    } else {
+        if (r->wanted)
+            pirn__mpsc_grant(c, &wakes);
+        last = wait_no_more(c, w);
+    }
+    pirn__mpsc_leave(c, &wakes, last);
+    pirn__op_waker_drop(&fresh);
+    if (result == PIRN_PENDING) {
+        cx_return_unit(cx);
+        return result;
+    }
+    pirn__op_waker_drop(&w->waker);
+    pirn_op_done(op);
+    if (result == -EBUSY)
+        return pirn__error(result, "pirn_mpsc_recv: another operation waits here");
+    return result;
+}
+
+static inline int receive(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, struct receive *r)
+{
+    struct mpsc *c = mpsc_of_rx(rx);
+
+    if (!pirn__cx_take_unit(cx))
+        return PIRN_PENDING;
+    if (LIKELY(op->kind == NULL)) {
+        if (rx == NULL)
+            return pirn__error(-EINVAL, "pirn_mpsc_recv: the receiver is NULL");
+        r->taken = pirn__mpsc_take(c, r->elems, r->max, &r->wanted);
+        if (LIKELY(r->taken != 0)) {
+            if (UNLIKELY(r->wanted))
+                pirn__mpsc_made_room(c);
+            return 0;
+        }
+    }
+    return receive_or_wait(op, cx, c, r);
+}
+
+int pirn_mpsc_recv_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elem)
+{
+    struct receive r = {.elems = elem, .max = 1};
+
+    return receive(op, cx, rx, &r);
+}
+
+int pirn_mpsc_recv_many_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elems, size_t max,
+                             size_t *n)
+{
+    struct receive r = {.elems = elems, .max = max};
+    int result;
+
+    if (max == 0) {
+        *n = 0;
+        return 0;
+    }
+    result = receive(op, cx, rx, &r);
+    if (result == 0)
+        *n = r.taken;
+    return result;
+}
+
+int pirn_mpsc_recv_many_try(pirn_mpsc_rx *rx, void *elems, size_t max, size_t *n)
+{
+    struct mpsc *c = mpsc_of_rx(rx);
+    size_t taken;
+    bool wanted, closed;
+
+    if (c == NULL)
+        return pirn__error(-EINVAL, "pirn_mpsc_recv_try: the receiver is NULL");
+    taken = pirn__mpsc_take(c, elems, max, &wanted);
+    if (taken == 0) {
+        /* Closed first, then empty: what came in between is not overlooked. */
+        spin_take(&c->lock);
+        closed = mpsc_is_closed(c);
+        spin_give(&c->lock);
+        taken = pirn__mpsc_take(c, elems, max, &wanted);
+        if (taken == 0 && max != 0)
+            return closed ? PIRN_ECLOSED : -EAGAIN;
+    }
+    if (wanted)
+        pirn__mpsc_made_room(c);
+    *n = taken;
+    return 0;
+}
+
+int pirn_mpsc_recv_try(pirn_mpsc_rx *rx, void *elem)
+{
+    size_t n;
+
+    return pirn_mpsc_recv_many_try(rx, elem, 1, &n);
+}

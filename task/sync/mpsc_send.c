@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending into an mpsc channel, and setting room aside.
+ *
+ * Both need room; who finds none waits in line and is granted it. A sender that was granted room moves
+ * its element in when it is polled next: until then the element is the caller's, and dropping the
+ * operation gives the room to the next in line. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "task/base/error.h"
+#include "task/cx.h"
+#include "task/sync/mpsc.h"
+
+/* guard: lock. Return: 0: @n elements have room; -EAGAIN or PIRN_ECLOSED. */
+static inline int has_room(struct mpsc *c, uint64_t n)
+{
+    if (UNLIKELY(c->rx_closed))
+        return PIRN_ECLOSED;
+    if (c->capacity == PIRN_UNBOUNDED)
+        return 0;
+    if (UNLIKELY(c->waiting.first != NULL))
+        return -EAGAIN;
+    /* mo: relaxed. Written under the lock. */
+    if (atomic_load_explicit(&c->tail, memory_order_relaxed) - c->head_seen + c->permits + n <=
+        c->capacity)
+        return 0;
+    return pirn__mpsc_room(c) >= n ? 0 : -EAGAIN;
+}
+
+/* guard: lock, which it gives back. */
+static NOINLINE void wake_and_leave(struct mpsc *c)
+{
+    struct wake_list wakes;
+
+    wake_list_init(&wakes);
+    mpsc_wake_receiver(c, &wakes);
+    pirn__mpsc_leave(c, &wakes, false);
+}
+
+/* guard: lock, which it gives back. The newest ring of an unbounded channel is full. */
+static NOINLINE int grow_and_send(struct mpsc *c, const void *elem)
+{
+    size_t size = pirn__mpsc_ring_size(c->elem_size, c->newest);
+    struct mpsc_ring *ring;
+    int r;
+
+    /* Memory may be anybody's code, and slow. */
+    spin_give(&c->lock);
+    ring = pirn__mpsc_ring_new(c->elem_size, size, 0);
+    spin_take(&c->lock);
+    r = has_room(c, 1);
+    if (r == 0 && !pirn__mpsc_ring_has_room(c)) {
+        if (ring != NULL) {
+            pirn__mpsc_ring_append(c, ring);
+            ring = NULL;
+        } else {
+            r = -ENOMEM;
+        }
+    }
+    if (r == 0)
+        pirn__mpsc_put(c, elem);
+    wake_and_leave(c);
+    free(ring);
+    return r == -ENOMEM ? pirn__error(r, "pirn_mpsc_send: no memory") : r;
+}
+
+static int send_now(struct mpsc *c, const void *elem)
+{
+    int r;
+
+    spin_take(&c->lock);
+    r = has_room(c, 1);
+    if (UNLIKELY(r != 0)) {
+        spin_give(&c->lock);
+        return r;
+    }
+    if (c->capacity == PIRN_UNBOUNDED && UNLIKELY(!pirn__mpsc_ring_has_room(c)))
+        return grow_and_send(c, elem);
+    pirn__mpsc_put(c, elem);
+    if (UNLIKELY(c->receiver != NULL))
+        wake_and_leave(c);
+    else
+        spin_give(&c->lock);
+    return 0;
+}
+
+/* ---- waiting for room -------------------------------------------------------------------------- */
+
+static void drop_send(void *state)
+{
+    struct chan_waiter *w = state;
+    struct mpsc *c = w->chan;
+    struct wake_list wakes;
+    bool last;
+
+    if (c == NULL)
+        return;
+    wake_list_init(&wakes);
+    spin_take(&c->lock);
+    if (w->verdict == CHAN_WAITS) {
+        chan_list_remove(&c->waiting, w);
+        pirn__mpsc_grant(c, &wakes); /* it may have been all that kept the next from it */
+    } else if (w->verdict == CHAN_GRANTED) {
+        pirn__mpsc_return_permits(c, w->want, &wakes);
+    }
+    last = mpsc_let_go(c);
+    pirn__mpsc_leave(c, &wakes, last);
+    pirn__op_waker_drop(&w->waker);
+}
+
+static const pirn_op_kind send_kind = {sizeof(pirn_op_kind), "mpsc send", drop_send};
+static const pirn_op_kind reserve_kind = {sizeof(pirn_op_kind), "mpsc reserve", drop_send};
+
+/* What is done once there is room: @elem goes in, or *@permit is made. */
+struct request {
+    const pirn_op_kind *kind;
+    const void *elem;
+    pirn_mpsc_permit *permit;
+    uint32_t n;
+};
+
+/* guard: lock. No room. Return: 0: there is, after all; else the operation is in line. */
+static int line_up(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh, uint32_t n)
+{
+    /* mo: release pairs with [mpsc-wanted] in the receiver: it takes the lock after us and finds us in
+     * line. Acquire pairs with [mpsc-head] there: of the room it made before. One word: see mpsc.h. */
+    (void)atomic_fetch_or_explicit(&c->head, HEAD_WANTED, memory_order_acq_rel);
+    if (c->waiting.first == NULL && pirn__mpsc_room(c) >= n)
+        return 0;
+    w->chan = c;
+    w->want = n;
+    c->holders++;
+    chan_waker_swap(&w->waker, fresh);
+    chan_list_append(&c->waiting, w);
+    op_set_armed(w, true);
+    return PIRN_PENDING;
+}
+
+/* guard: lock. What has become of an operation that waits. Return: 0: there is room for it. */
+static int verdict_of(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh)
+{
+    switch ((enum chan_verdict)w->verdict) {
+    case CHAN_WAITS:
+        chan_waker_swap(&w->waker, fresh);
+        return PIRN_PENDING;
+    case CHAN_GRANTED:
+        c->permits -= w->want;
+        return c->rx_gone ? PIRN_ECLOSED : 0;
+    case CHAN_CLOSED:
+        return PIRN_ECLOSED;
+    case CHAN_CANCELED:
+        break;
+    }
+    return -ECANCELED;
+}
+
+/* guard: lock. There is room. */
+static void grant_request(struct mpsc *c, const struct request *q, struct wake_list *wakes)
+{
+    if (q->permit != NULL) {
+        c->permits += q->n;
+        c->holders++;
+        q->permit->_tx = (pirn_mpsc_tx *)c;
+        q->permit->_n = q->n;
+    } else {
+        pirn__mpsc_put(c, q->elem);
+        mpsc_wake_receiver(c, wakes);
+    }
+}
+
+static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
+                                  const struct request *q)
+{
+    struct chan_waiter *w = pirn_op_state(op, cx, q->kind);
+    struct mpsc *c = w->chan != NULL ? w->chan : given;
+    bool waited = w->chan != NULL, last = false;
+    struct op_waker fresh;
+    struct wake_list wakes;
+    int r;
+
+    wake_list_init(&wakes);
+    pirn__op_waker_make(&fresh, cx);
+    spin_take(&c->lock);
+    r = waited ? verdict_of(c, w, &fresh) : has_room(c, q->n);
+    if (r == -EAGAIN)
+        r = line_up(c, w, &fresh, q->n);
+    if (r == 0)
+        grant_request(c, q, &wakes);
+    if (r != PIRN_PENDING && waited)
+        last = mpsc_let_go(c);
+    pirn__mpsc_leave(c, &wakes, last);
+    pirn__op_waker_drop(&fresh);
+    if (r == PIRN_PENDING) {
+        cx_return_unit(cx);
+        return r;
+    }
+    pirn__op_waker_drop(&w->waker);
+    pirn_op_done(op);
+    return r;
+}
+
+/* ---- sending ----------------------------------------------------------------------------------- */
+
+int pirn_mpsc_send_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, const void *elem)
+{
+    struct mpsc *c = mpsc_of_tx(tx);
+    struct request q;
+    int r;
+
+    if (!pirn__cx_take_unit(cx))
+        return PIRN_PENDING;
+    if (LIKELY(op->kind == NULL)) {
+        if (tx == NULL)
+            return pirn__error(-EINVAL, "pirn_mpsc_send: the sender is NULL");
+        r = send_now(c, elem);
+        if (LIKELY(r != -EAGAIN))
+            return r;
+    }
+    q = (struct request){&send_kind, elem, NULL, 1};
+    return wait_for_room(op, cx, c, &q);
+}
+
+int pirn_mpsc_send_try(pirn_mpsc_tx *tx, const void *elem)
+{
+    if (tx == NULL)
+        return pirn__error(-EINVAL, "pirn_mpsc_send: the sender is NULL");
+    return send_now(mpsc_of_tx(tx), elem);
+}
+
+/* ---- permits ----------------------------------------------------------------------------------- */
+
+static int check_reserve(const pirn_mpsc_tx *tx, size_t n, const pirn_mpsc_permit *permit)
+{
+    if (tx == NULL || permit == NULL)
+        return pirn__error(-EINVAL, "pirn_mpsc_reserve: the %s is NULL",
+                           tx == NULL ? "sender" : "permit");
+    if (mpsc_of_tx(tx)->capacity == PIRN_UNBOUNDED)
+        return pirn__error(-EINVAL, "pirn_mpsc_reserve: the channel is unbounded");
+    if (n == 0 || n > mpsc_of_tx(tx)->capacity || n > UINT32_MAX)
+        return pirn__error(-EINVAL, "pirn_mpsc_reserve: %zu of %zu", n, mpsc_of_tx(tx)->capacity);
+    if (permit->_tx != NULL)
+        return pirn__error(-EINVAL, "pirn_mpsc_reserve: the permit is not empty");
+    return 0;
+}
+
+int pirn_mpsc_reserve_many_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, size_t n,
+                                pirn_mpsc_permit *permit)
+{
+    struct chan_waiter *w;
+    struct request q;
+    int r;
+
+    if (op->kind == NULL && (r = check_reserve(tx, n, permit)) != 0)
+        return r;
+    if (!pirn__cx_take_unit(cx))
+        return PIRN_PENDING;
+    q = (struct request){&reserve_kind, NULL, permit, (uint32_t)n};
+    w = op->kind != NULL ? pirn_op_state(op, cx, &reserve_kind) : NULL;
+    if (w != NULL)
+        q.n = w->want; /* the first call's arguments count */
+    return wait_for_room(op, cx, mpsc_of_tx(tx), &q);
+}
+
+int pirn_mpsc_reserve_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, pirn_mpsc_permit *permit)
+{
+    return pirn_mpsc_reserve_many_poll(op, cx, tx, 1, permit);
+}
+
+int pirn_mpsc_reserve_many_try(pirn_mpsc_tx *tx, size_t n, pirn_mpsc_permit *permit)
+{
+    struct mpsc *c = mpsc_of_tx(tx);
+    int r = check_reserve(tx, n, permit);
+
+    if (r != 0)
+        return r;
+    spin_take(&c->lock);
+    r = has_room(c, n);
+    if (r == 0) {
+        c->permits += n;
+        c->holders++;
+        permit->_tx = tx;
+        permit->_n = n;
+    }
+    spin_give(&c->lock);
+    return r;
+}
+
+int pirn_mpsc_reserve_try(pirn_mpsc_tx *tx, pirn_mpsc_permit *permit)
+{
+    return pirn_mpsc_reserve_many_try(tx, 1, permit);
+}
+
+int pirn_mpsc_permit_send(pirn_mpsc_permit *permit, const void *elem)
+{
+    struct mpsc *c = permit != NULL ? mpsc_of_tx(permit->_tx) : NULL;
+    struct wake_list wakes;
+    bool last = false;
+    int r = 0;
+
+    if (c == NULL)
+        return pirn__error(-EINVAL, "pirn_mpsc_permit_send: the permit is empty");
+    wake_list_init(&wakes);
+    permit->_n--;
+    spin_take(&c->lock);
+    c->permits--;
+    if (c->rx_gone) {
+        r = PIRN_ECLOSED;
+    } else {
+        pirn__mpsc_put(c, elem);
+        mpsc_wake_receiver(c, &wakes);
+    }
+    if (permit->_n == 0) {
+        permit->_tx = NULL;
+        last = mpsc_let_go(c);
+    }
+    pirn__mpsc_leave(c, &wakes, last);
+    return r;
+}
+
+void pirn_mpsc_permit_release(pirn_mpsc_permit *permit)
+{
+    struct mpsc *c = permit != NULL ? mpsc_of_tx(permit->_tx) : NULL;
+    struct wake_list wakes;
+    bool last;
+
+    if (c == NULL)
+        return;
+    wake_list_init(&wakes);
+    spin_take(&c->lock);
+    pirn__mpsc_return_permits(c, permit->_n, &wakes);
+    last = mpsc_let_go(c);
+    permit->_tx = NULL;
+    permit->_n = 0;
+    pirn__mpsc_leave(c, &wakes, last);
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* A channel for one element.
+ *
+ * Everything is under one lock for a few instructions. In read-modify-writes, a send costs one, a
+ * receive one, two if it waits, and each free one; waking a task is one more.
+ *
+ * Memory: freed with the last holder: the sender, the receiver, each operation that waits or has been
+ * woken and not been polled since. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <pirn/oneshot.h>
+
+#include "task/base/assert.h"
+#include "task/base/error.h"
+#include "task/base/spin.h"
+#include "task/cx.h"
+#include "task/sync/chan_wait.h"
+#include "task/sync/elem.h"
+
+/* guard: lock, but for what is immutable. */
+struct oneshot {
+    struct spin lock;
+    bool sent;  /* the element is in it, or was */
+    bool taken; /* and is not any more */
+    bool tx_gone, rx_closed, rx_gone;
+    uint32_t holders;
+    void (*elem_drop)(void *elem); /* immutable */
+    size_t elem_size;              /* immutable */
+    struct chan_waiter *ends[2];   /* by enum oneshot_end: who waits there, not woken since */
+    _Alignas(max_align_t) unsigned char elem[];
+};
+
+enum oneshot_end {
+    ONESHOT_RX, /* for the element */
+    ONESHOT_TX, /* for the receiver's end */
+};
+
+static struct oneshot *oneshot_of_tx(const pirn_oneshot_tx *tx)
+{
+    return (struct oneshot *)(uintptr_t)tx;
+}
+
+static struct oneshot *oneshot_of_rx(const pirn_oneshot_rx *rx)
+{
+    return (struct oneshot *)(uintptr_t)rx;
+}
+
+int pirn_oneshot_new(size_t elem_size, void (*elem_drop)(void *elem), pirn_oneshot_tx **tx,
+                     pirn_oneshot_rx **rx)
+{
+    struct oneshot *o;
+
+    if (tx == NULL || rx == NULL)
+        return pirn__error(-EINVAL, "pirn_oneshot_new: %s is NULL", tx == NULL ? "tx" : "rx");
+    o = elem_size <= PTRDIFF_MAX - sizeof *o ? malloc(sizeof *o + elem_size) : NULL;
+    if (o == NULL)
+        return pirn__error(-ENOMEM, "pirn_oneshot_new: no memory");
+    spin_init(&o->lock);
+    o->sent = o->taken = false;
+    o->tx_gone = o->rx_closed = o->rx_gone = false;
+    o->holders = 2;
+    o->elem_drop = elem_drop;
+    o->elem_size = elem_size;
+    o->ends[ONESHOT_RX] = o->ends[ONESHOT_TX] = NULL;
+    *tx = (pirn_oneshot_tx *)o;
+    *rx = (pirn_oneshot_rx *)o;
+    return 0;
+}
+
+/* guard: lock. */
+static void wake_end(struct oneshot *o, enum oneshot_end end, struct wake_list *wakes)
+{
+    struct chan_waiter *w = o->ends[end];
+
+    if (w != NULL) {
+        o->ends[end] = NULL;
+        pirn__wake_take(wakes, &w->waker);
+    }
+}
+
+/* Gives the lock back; frees the channel if the caller, who is no holder any more, was the last. */
+static void leave_oneshot(struct oneshot *o, bool last, struct wake_list *wakes)
+{
+    spin_give(&o->lock);
+    pirn__wake_flush(wakes);
+    if (last)
+        free(o);
+}
+
+/* ---- the sender ------------------------------------------------------------------------------- */
+
+/* The sender's end, with an element or without. */
+static int end_sender(struct oneshot *o, const void *elem, const char *call)
+{
+    struct wake_list wakes;
+    int r = 0;
+
+    wake_list_init(&wakes);
+    spin_take(&o->lock);
+    if (o->tx_gone)
+        CLIENT_BUG(call, "the sender was used or freed before");
+    o->tx_gone = true;
+    if (o->rx_closed) {
+        r = PIRN_ECLOSED;
+    } else {
+        if (elem != NULL) {
+            elem_move(o->elem, elem, o->elem_size);
+            o->sent = true;
+        }
+        wake_end(o, ONESHOT_RX, &wakes);
+    }
+    wake_end(o, ONESHOT_TX, &wakes);
+    leave_oneshot(o, --o->holders == 0, &wakes);
+    return r;
+}
+
+int pirn_oneshot_send(pirn_oneshot_tx *tx, const void *elem)
+{
+    if (tx == NULL)
+        return pirn__error(-EINVAL, "pirn_oneshot_send: the sender is NULL");
+    /* An event needs no address. */
+    return end_sender(oneshot_of_tx(tx), elem != NULL ? elem : "", "pirn_oneshot_send");
+}
+
+void pirn_oneshot_tx_free(pirn_oneshot_tx *tx)
+{
+    if (tx != NULL)
+        (void)end_sender(oneshot_of_tx(tx), NULL, "pirn_oneshot_tx_free");
+}
+
+bool pirn_oneshot_tx_is_closed(const pirn_oneshot_tx *tx)
+{
+    struct oneshot *o = oneshot_of_tx(tx);
+    bool closed;
+
+    if (o == NULL)
+        return true;
+    spin_take(&o->lock);
+    closed = o->rx_closed;
+    spin_give(&o->lock);
+    return closed;
+}
+
+/* ---- the receiver ------------------------------------------------------------------------------ */
+
+void pirn_oneshot_rx_close(pirn_oneshot_rx *rx)
+{
+    struct oneshot *o = oneshot_of_rx(rx);
+    struct wake_list wakes;
+
+    if (o == NULL)
+        return;
+    wake_list_init(&wakes);
+    spin_take(&o->lock);
+    o->rx_closed = true;
+    wake_end(o, ONESHOT_RX, &wakes);
+    wake_end(o, ONESHOT_TX, &wakes);
+    leave_oneshot(o, false, &wakes);
+}
+
+void pirn_oneshot_rx_free(pirn_oneshot_rx *rx)
+{
+    struct oneshot *o = oneshot_of_rx(rx);
+    struct wake_list wakes;
+    bool left, last;
+
+    if (o == NULL)
+        return;
+    wake_list_init(&wakes);
+    spin_take(&o->lock);
+    if (o->rx_gone)
+        CLIENT_BUG("pirn_oneshot_rx_free", "the receiver was freed before");
+    o->rx_closed = o->rx_gone = true;
+    wake_end(o, ONESHOT_RX, &wakes);
+    wake_end(o, ONESHOT_TX, &wakes);
+    left = o->sent && !o->taken && o->elem_drop != NULL;
+    last = !left && --o->holders == 0;
+    leave_oneshot(o, last, &wakes);
+    if (left) {
+        /* Ours alone since rx_gone. */
+        elem_discard(o->elem_drop, o->elem);
+        spin_take(&o->lock);
+        leave_oneshot(o, --o->holders == 0, &wakes);
+    }
+}
+
+/* guard: lock. Return: PIRN_PENDING: nothing sent, and something may be. */
+static int take_element(struct oneshot *o, void *elem)
+{
+    if (o->taken)
+        return -EINVAL;
+    if (o->sent) {
+        elem_move(elem, o->elem, o->elem_size);
+        o->taken = true;
+        return 0;
+    }
+    return o->tx_gone || o->rx_closed ? PIRN_ECLOSED : PIRN_PENDING;
+}
+
+/* guard: lock. What has come of the wait at @end, for one whose own handle may be gone. */
+static int oneshot_look(struct oneshot *o, enum oneshot_end end, const struct chan_waiter *w,
+                        void *elem)
+{
+    bool own_gone = end == ONESHOT_RX ? o->rx_gone : o->tx_gone;
+
+    if (w->chan != NULL && own_gone)
+        return -ECANCELED;
+    if (o->ends[end] != NULL && o->ends[end] != w)
+        return -EBUSY;
+    if (end == ONESHOT_RX)
+        return take_element(o, elem);
+    return o->rx_closed ? 0 : PIRN_PENDING;
+}
+
+static void drop_oneshot_wait(struct chan_waiter *w, enum oneshot_end end)
+{
+    struct oneshot *o = w->chan;
+    struct wake_list wakes;
+
+    if (o == NULL)
+        return;
+    wake_list_init(&wakes);
+    spin_take(&o->lock);
+    if (o->ends[end] == w)
+        o->ends[end] = NULL;
+    leave_oneshot(o, --o->holders == 0, &wakes);
+    pirn__op_waker_drop(&w->waker);
+}
+
+static void drop_oneshot_recv(void *state)
+{
+    drop_oneshot_wait(state, ONESHOT_RX);
+}
+
+static void drop_oneshot_closed(void *state)
+{
+    drop_oneshot_wait(state, ONESHOT_TX);
+}
+
+static const pirn_op_kind oneshot_kinds[2] = {
+    {sizeof(pirn_op_kind), "oneshot receive", drop_oneshot_recv},
+    {sizeof(pirn_op_kind), "oneshot closed", drop_oneshot_closed},
+};
+
+static int oneshot_error(int r, enum oneshot_end end)
+{
+    const char *call = end == ONESHOT_RX ? "recv" : "tx_closed";
+
+    if (r == -EBUSY)
+        return pirn__error(r, "pirn_oneshot_%s: another operation waits here", call);
+    if (r == -EINVAL)
+        return pirn__error(r, "pirn_oneshot_%s: received before", call);
+    return r;
+}
+
+/* Under the lock, which it takes: looks, and waits. */
+static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum oneshot_end end,
+                        void *elem)
+{
+    struct chan_waiter *w = pirn_op_state(op, cx, &oneshot_kinds[end]);
+    struct oneshot *o = w->chan != NULL ? w->chan : given;
+    struct op_waker fresh;
+    struct wake_list wakes;
+    bool last = false;
+    int r;
+
+    wake_list_init(&wakes);
+    pirn__op_waker_make(&fresh, cx);
+    spin_take(&o->lock);
+    r = oneshot_look(o, end, w, elem);
+    if (r == PIRN_PENDING) {
+        o->holders += w->chan == NULL;
+        w->chan = o;
+        chan_waker_swap(&w->waker, &fresh);
+        o->ends[end] = w;
+        op_set_armed(w, true);
+    } else if (w->chan != NULL) {
+        if (o->ends[end] == w)
+            o->ends[end] = NULL;
+        last = --o->holders == 0;
+    }
+    leave_oneshot(o, last, &wakes);
+    pirn__op_waker_drop(&fresh);
+    if (r == PIRN_PENDING) {
+        cx_return_unit(cx);
+        return r;
+    }
+    pirn__op_waker_drop(&w->waker);
+    pirn_op_done(op);
+    return oneshot_error(r, end);
+}
+
+int pirn_oneshot_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_tx *tx)
+{
+    if (op->kind == NULL && tx == NULL)
+        return pirn__error(-EINVAL, "pirn_oneshot_tx_closed: the sender is NULL");
+    if (!pirn__cx_take_unit(cx))
+        return PIRN_PENDING;
+    return oneshot_wait(op, cx, oneshot_of_tx(tx), ONESHOT_TX, NULL);
+}
+
+int pirn_oneshot_recv_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_rx *rx, void *elem)
+{
+    if (op->kind == NULL && rx == NULL)
+        return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
+    if (!pirn__cx_take_unit(cx))
+        return PIRN_PENDING;
+    return oneshot_wait(op, cx, oneshot_of_rx(rx), ONESHOT_RX, elem);
+}
+
+int pirn_oneshot_recv_try(pirn_oneshot_rx *rx, void *elem)
+{
+    struct oneshot *o = oneshot_of_rx(rx);
+    int r;
+
+    if (o == NULL)
+        return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
+    spin_take(&o->lock);
+    r = take_element(o, elem);
+    spin_give(&o->lock);
+    return r == PIRN_PENDING ? -EAGAIN : oneshot_error(r, ONESHOT_RX);
+}
