@@ -41,6 +41,12 @@ static inline struct op *op_of_state(void *state)
     return container_of(state, struct op, state);
 }
 
+/* Of a pending one, without beginning it. */
+static inline void *op_state_of(pirn_op *op)
+{
+    return ((struct op *)(void *)op)->state;
+}
+
 /* Whether it is listed in the task that is polled: then its end comes before the task's. */
 static inline bool op_is_listed(void *state)
 {
@@ -53,6 +59,11 @@ static inline void op_set_armed(void *state, bool armed)
     struct op *o = op_of_state(state);
 
     o->flags = armed ? o->flags | OP_ARMED : o->flags & ~(uint64_t)OP_ARMED;
+}
+
+static inline bool op_is_armed(void *state)
+{
+    return op_of_state(state)->flags & OP_ARMED;
 }
 
 /* Of a listed operation whose kind is a struct op_kind: `wait` is called when the task waits. */

@@ -11,6 +11,7 @@
 #include <pirn/net.h>
 #include <pirn/op.h>
 #include <pirn/runtime.h>
+#include <pirn/sync.h>
 #include <pirn/task.h>
 
 #endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting in a queue: who is in it, who is taken out, and who keeps the memory meanwhile. */
+#include "task/sync/wait_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "task/base/assert.h"
+#include "task/base/relax.h"
+#include "task/cx.h"
+#include "task/op.h"
+
+_Static_assert(sizeof(struct waiter) <= PIRN_OP_STATE, "a waiter fits in an op");
+
+/* ---- the word ------------------------------------------------------------------------------------ */
+
+void pirn__wait_queue_init(struct wait_queue *q, uint32_t value)
+{
+    /* mo: relaxed. Not shared yet. */
+    atomic_store_explicit(&q->word, QUEUE_ONE(value) | QUEUE_REF(1), memory_order_relaxed);
+    link_init(&q->list);
+    ref_init(&q->handles, 1);
+}
+
+uint64_t pirn__wait_queue_settled(const struct wait_queue *q)
+{
+    uint64_t word;
+
+    /* mo: relaxed. A guess; the change that follows confirms it. */
+    for (unsigned tries = 0;
+         (word = atomic_load_explicit(&q->word, memory_order_relaxed)) & QUEUE_LOCKED; tries++)
+        cpu_relax(tries);
+    return word;
+}
+
+uint64_t pirn__wait_queue_lock(struct wait_queue *q)
+{
+    uint64_t word;
+
+    do
+        word = pirn__wait_queue_settled(q);
+    while (!queue_change(q, &word, word | QUEUE_LOCKED));
+    return word;
+}
+
+uint64_t pirn__wait_queue_with_ref(uint64_t word)
+{
+    if (UNLIKELY(QUEUE_REFS(word) == QUEUE_REFS_MAX))
+        CLIENT_BUG("pirn/sync.h", "268,435,455 permits, guards and operations at once");
+    return word + QUEUE_REF(1);
+}
+
+void pirn__wait_queue_unref(struct wait_queue *q)
+{
+    uint64_t word;
+
+    do {
+        word = pirn__wait_queue_settled(q);
+        ASSERT(QUEUE_REFS(word) != 0);
+    } while (!queue_change(q, &word, word - QUEUE_REF(1)));
+    if (QUEUE_REFS(word) == 1)
+        free(q);
+}
+
+/* ---- resolving ------------------------------------------------------------------------------------- */
+
+void pirn__waiter_resolve(struct waiter *w, enum waiter_state state, struct wake_list *wakes)
+{
+    uint32_t asked = waiter_asked(w) << WAITER_STATE_BITS;
+
+    link_take(&w->link);
+    pirn__wake_take(wakes, &w->waker);
+    /* mo: release pairs with [waiter] in poll and leave, where the lock is not taken: what was granted
+     * is there, and we have done with the waiter. */
+    atomic_store_explicit(&w->state, asked | (uint32_t)state, memory_order_release);
+}
+
+void pirn__wait_queue_resolve_all(struct wait_queue *q, uint64_t word, enum waiter_state state)
+{
+    struct wait_link all;
+    struct wake_list wakes;
+    unsigned n = 0;
+
+    link_init(&all);
+    link_move_all(&q->list, &all);
+    wake_list_init(&wakes);
+    while (!link_is_alone(&all)) {
+        if (n == QUEUE_BATCH || !wake_list_has_room(&wakes)) {
+            queue_unlock(q, word);
+            pirn__wake_flush(&wakes);
+            word = pirn__wait_queue_lock(q);
+            n = 0;
+        } else {
+            pirn__waiter_resolve(waiter_of(all.next), state, &wakes);
+            n++;
+        }
+    }
+    queue_unlock(q, word);
+    pirn__wake_flush(&wakes);
+}
+
+void pirn__wait_queue_end(struct wait_queue *q)
+{
+    uint64_t word = pirn__wait_queue_lock(q);
+
+    pirn__wait_queue_resolve_all(q, word | QUEUE_CLOSED | QUEUE_FREED, WAITER_FREED);
+    pirn__wait_queue_unref(q);
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------- */
+
+static enum waiter_state state_under_lock(const struct waiter *w)
+{
+    /* mo: relaxed. It is written under the lock, which we hold. */
+    return (enum waiter_state)(atomic_load_explicit(&w->state, memory_order_relaxed) &
+                               ((1u << WAITER_STATE_BITS) - 1));
+}
+
+static enum waiter_state state_seen(const struct waiter *w)
+{
+    /* mo: acquire pairs with [waiter] in resolve: it is over, and whoever did it has gone. */
+    return (enum waiter_state)(atomic_load_explicit(&w->state, memory_order_acquire) &
+                               ((1u << WAITER_STATE_BITS) - 1));
+}
+
+void pirn__waiter_make_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx)
+{
+    if (cx->cell == NULL || op_is_listed(w)) {
+        pirn__op_waker_make(made, cx);
+        op_set_armed(w, cx->cell != NULL);
+    } else {
+        /* It began under an executor of the caller's, so the task's end does not drop it. */
+        made->vt = cx->waker.vt;
+        made->data = cx->waker.vt->clone(cx->waker.data);
+        op_set_armed(w, false);
+    }
+}
+
+void pirn__waiter_enlist(struct wait_queue *q, uint64_t *word, struct waiter *w, uint32_t asked,
+                         struct op_waker *made)
+{
+    w->queue = q;
+    w->waker.vt = made->vt;
+    w->waker.data = made->data;
+    /* mo: relaxed. Nobody else sees it before the unlock. */
+    atomic_store_explicit(&w->state, asked << WAITER_STATE_BITS | WAITER_WAITING,
+                          memory_order_relaxed);
+    link_put_before(&w->link, &q->list);
+    *word = pirn__wait_queue_with_ref(*word);
+}
+
+void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w)
+{
+    w->queue = q;
+    /* mo: relaxed. Only its operation ever looks. */
+    atomic_store_explicit(&w->state, WAITER_GRANTED, memory_order_relaxed);
+    *word = pirn__wait_queue_with_ref(*word);
+}
+
+/* Polled by another than it left its waker of. */
+static enum waiter_state change_waker(struct waiter *w, pirn_cx *cx)
+{
+    struct op_waker fresh, old;
+    uint64_t word;
+    enum waiter_state s;
+
+    pirn__waiter_make_waker(w, &fresh, cx);
+    word = pirn__wait_queue_lock(w->queue);
+    s = state_under_lock(w);
+    old.vt = fresh.vt;
+    old.data = fresh.data;
+    if (s == WAITER_WAITING) {
+        old.vt = w->waker.vt;
+        old.data = w->waker.data;
+        w->waker.vt = fresh.vt;
+        w->waker.data = fresh.data;
+    }
+    queue_unlock(w->queue, word);
+    pirn__op_waker_drop(&old);
+    return s;
+}
+
+/* Whether the waker it left is this poll's. That needs the lock: who resolves it takes the waker. */
+static enum waiter_state compare_waker(struct waiter *w, const pirn_cx *cx, bool *same)
+{
+    uint64_t word = pirn__wait_queue_lock(w->queue);
+    enum waiter_state s = state_under_lock(w);
+
+    *same = w->waker.vt == cx->waker.vt && w->waker.data == cx->waker.data;
+    queue_unlock(w->queue, word);
+    return s;
+}
+
+enum waiter_state pirn__waiter_poll(struct waiter *w, pirn_cx *cx)
+{
+    enum waiter_state s = state_seen(w);
+    bool same;
+
+    if (s != WAITER_WAITING)
+        return s;
+    if (LIKELY(cx->cell != NULL && op_is_armed(w)))
+        return s; /* the task's own waker does not change */
+    s = compare_waker(w, cx, &same);
+    return s != WAITER_WAITING || same ? s : change_waker(w, cx);
+}
+
+enum waiter_state pirn__waiter_leave(struct waiter *w, uint64_t *word, struct op_waker *left)
+{
+    enum waiter_state s = state_seen(w);
+
+    if (s != WAITER_WAITING)
+        return s;
+    *word = pirn__wait_queue_lock(w->queue);
+    s = state_under_lock(w);
+    if (s != WAITER_WAITING) {
+        queue_unlock(w->queue, *word);
+        return s;
+    }
+    link_take(&w->link);
+    left->vt = w->waker.vt;
+    left->data = w->waker.data;
+    return s;
+}
+
+void pirn__waiter_left(struct waiter *w, uint64_t word, struct op_waker *left)
+{
+    bool last = QUEUE_REFS(word) == 1;
+    struct wait_queue *q = w->queue;
+
+    queue_unlock(q, word - QUEUE_REF(1));
+    pirn__op_waker_drop(left);
+    if (last)
+        free(q);
+}
+
+int pirn__waiter_finish(pirn_op *op, struct waiter *w, enum waiter_state state)
+{
+    struct wait_queue *q = w->queue;
+
+    pirn_op_done(op);
+    pirn__wait_queue_unref(q);
+    return state == WAITER_FREED ? -ECANCELED : state == WAITER_CLOSED ? PIRN_ECLOSED : 0;
+}
+
+void pirn__waiter_drop(void *state)
+{
+    struct waiter *w = state;
+    struct op_waker left;
+    uint64_t word;
+
+    if (w->queue == NULL)
+        return;
+    if (pirn__waiter_leave(w, &word, &left) == WAITER_WAITING)
+        pirn__waiter_left(w, word, &left);
+    else
+        pirn__wait_queue_unref(w->queue);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* What the locks and events of task/sync are made of: a word, and the operations that wait, oldest
+ * first.
+ *
+ *    63                         32 31                     4      3        2        1       0
+ *   +-----------------------------+------------------------+-------+--------+---------+--------+
+ *   | value: the object's         | references             | FREED | CLOSED | WAITERS | LOCKED |
+ *   +-----------------------------+------------------------+-------+--------+---------+--------+
+ *
+ * One compare-exchange does what needs no waiter: it changes value and references together, and only
+ * while LOCKED is clear. Everything else sets LOCKED by a compare-exchange, for a few instructions,
+ * and clears it by a plain store: nobody else has changed the word meanwhile.
+ *
+ * References keep the memory: one for all the handles together, one for each operation from the moment
+ * it waits until it is done or dropped, one for each permit, guard or turn. So an operation may take
+ * the lock at its drop whatever became of the handles; and what it was granted it hands on together
+ * with its reference, without counting. When the last handle goes, FREED is set and those who wait
+ * are resolved: they end with -ECANCELED.
+ *
+ * Whoever resolves a waiter takes it off the list, wakes its task under the lock, and then stores its
+ * state: the last touch. An operation that reads such a state is done with the resolver. */
+#ifndef PIRN_TASK_SYNC_WAIT_QUEUE_H
+#define PIRN_TASK_SYNC_WAIT_QUEUE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pirn/op.h>
+
+#include "task/base/compiler.h"
+#include "task/base/ref.h"
+#include "task/wake.h"
+
+#define QUEUE_LOCKED      UINT64_C(1) /* its setter alone changes the word, and sees the list */
+#define QUEUE_WAITERS     UINT64_C(2) /* while not LOCKED: the list is not empty */
+#define QUEUE_CLOSED      UINT64_C(4) /* for good: nothing is granted any more */
+#define QUEUE_FREED       UINT64_C(8) /* for good: no handle is left */
+#define QUEUE_REF(n)      ((uint64_t)(n) << 4)
+#define QUEUE_REFS(word)  ((uint32_t)((word) >> 4) & QUEUE_REFS_MAX)
+#define QUEUE_VALUE(word) ((uint32_t)((word) >> 32))
+#define QUEUE_ONE(n)      ((uint64_t)(n) << 32)
+#define QUEUE_REFS_MAX    0x0fffffffu
+
+enum {
+    QUEUE_BATCH = 32,       /* waiters resolved in one go under the lock */
+    WAITER_STATE_BITS = 3,  /* of waiter.state */
+    WAITER_ASKED_BITS = 29, /* the rest of it */
+};
+
+/* In a ring, whose sentinel is the list. */
+struct wait_link {
+    struct wait_link *next, *prev;
+};
+
+struct wait_queue {
+    _Atomic(uint64_t) word;
+    struct wait_link list; /* guard: LOCKED */
+    ref_count handles;
+};
+
+enum waiter_state {
+    WAITER_IDLE = 0, /* in no list: the operation has not begun to wait */
+    WAITER_WAITING,  /* in a list */
+    /* In none, and never again: */
+    WAITER_GRANTED,      /* it has what it waited for; dropped, it must hand it on */
+    WAITER_GRANTED_LAST, /* likewise, to the newest */
+    WAITER_DONE,         /* nothing is lost if it is dropped */
+    WAITER_CLOSED,
+    WAITER_FREED,
+};
+
+/* The state of an operation that waits. */
+struct waiter {
+    struct wait_link link;    /* guard: LOCKED */
+    struct op_waker waker;    /* guard: LOCKED */
+    struct wait_queue *queue; /* guard: the operation. NULL: it holds no reference */
+    /* enum waiter_state, and above it how much the operation asked for. Written under LOCKED; the
+     * operation reads it without. */
+    _Atomic(uint32_t) state;
+    uint32_t need; /* guard: LOCKED; the object's meaning */
+};
+
+/* ---- rings ------------------------------------------------------------------------------------- */
+
+static inline void link_init(struct wait_link *l)
+{
+    l->next = l;
+    l->prev = l;
+}
+
+static inline bool link_is_alone(const struct wait_link *l)
+{
+    return l->next == l;
+}
+
+static inline void link_put_before(struct wait_link *l, struct wait_link *at)
+{
+    l->next = at;
+    l->prev = at->prev;
+    at->prev->next = l;
+    at->prev = l;
+}
+
+static inline void link_take(struct wait_link *l)
+{
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+    link_init(l);
+}
+
+/* All but the sentinel @from, in their order, to before @at. */
+static inline void link_move_all(struct wait_link *from, struct wait_link *at)
+{
+    if (link_is_alone(from))
+        return;
+    from->next->prev = at->prev;
+    from->prev->next = at;
+    at->prev->next = from->next;
+    at->prev = from->prev;
+    link_init(from);
+}
+
+static inline struct waiter *waiter_of(struct wait_link *l)
+{
+    return container_of(l, struct waiter, link);
+}
+
+/* ---- the queue ----------------------------------------------------------------------------------- */
+
+/* One handle, one reference. */
+void pirn__wait_queue_init(struct wait_queue *q, uint32_t value);
+
+/* Sets LOCKED. Return: the word without it. Nothing of the caller's, no clone, no drop, no allocator,
+ * is called until queue_unlock(). */
+uint64_t pirn__wait_queue_lock(struct wait_queue *q);
+
+/* @word becomes the word; WAITERS is made true to the list. */
+static inline void queue_unlock(struct wait_queue *q, uint64_t word)
+{
+    word = link_is_alone(&q->list) ? word & ~QUEUE_WAITERS : word | QUEUE_WAITERS;
+    /* mo: release pairs with [queue] in lock and in every change without it. */
+    atomic_store_explicit(&q->word, word, memory_order_release);
+}
+
+static inline uint64_t queue_peek(const struct wait_queue *q)
+{
+    /* mo: acquire pairs with [queue] in unlock and change: what was published with the value. */
+    return atomic_load_explicit(&q->word, memory_order_acquire);
+}
+
+/* From @word, which must not be LOCKED, to @next. Return: false: it was another; look again. */
+static inline bool queue_change(struct wait_queue *q, uint64_t *word, uint64_t next)
+{
+    /* mo: acquire pairs with [queue] in unlock and in change, release with [queue] in lock and in
+     * change: what the last holder did happens before what the next one does, and every holder's
+     * accesses before the free. Failure: relaxed, the caller looks again. */
+    return atomic_compare_exchange_strong_explicit(&q->word, word, next, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+/* A word to change: not LOCKED. */
+uint64_t pirn__wait_queue_settled(const struct wait_queue *q);
+
+/* One reference more, in a word that the caller is about to write. */
+uint64_t pirn__wait_queue_with_ref(uint64_t word);
+
+/* Gives one reference up; frees the object if it was the last: its memory begins with @q, and came from
+ * malloc(). */
+void pirn__wait_queue_unref(struct wait_queue *q);
+
+/* A handle goes. Return: it was the last: the caller ends the queue. */
+static inline bool queue_handle_sub(struct wait_queue *q)
+{
+    return ref_sub(&q->handles, 1);
+}
+
+/* Takes everybody off the list who waits now, oldest first, with @state; holding a reference. LOCKED
+ * by the caller with @word, and given back: in between too, so that others may come: they are not
+ * among those. */
+void pirn__wait_queue_resolve_all(struct wait_queue *q, uint64_t word, enum waiter_state state);
+
+/* The last handle has gone: CLOSED and FREED, everybody is resolved as WAITER_FREED, and the handles'
+ * reference is given up. */
+void pirn__wait_queue_end(struct wait_queue *q);
+
+/* ---- waiters --------------------------------------------------------------------------------------- */
+
+/* What the operation asked for. */
+static inline uint32_t waiter_asked(const struct waiter *w)
+{
+    /* mo: relaxed. Only this operation set it, before it waited. */
+    return atomic_load_explicit(&w->state, memory_order_relaxed) >> WAITER_STATE_BITS;
+}
+
+/* A waker for the state @w of an operation: before the lock is taken. */
+void pirn__waiter_make_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx);
+
+/* Begins to wait, as the newest, with a reference; takes *@made over. LOCKED. */
+void pirn__waiter_enlist(struct wait_queue *q, uint64_t *word, struct waiter *w, uint32_t asked,
+                         struct op_waker *made);
+
+/* As if it had been enlisted and granted what it waits for. LOCKED. */
+void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w);
+
+/* Not WAITING any more. LOCKED; @wakes has room. Afterwards @w may be gone as soon as its task likes. */
+void pirn__waiter_resolve(struct waiter *w, enum waiter_state state, struct wake_list *wakes);
+
+/* At a later poll: how it stands. If it still waits it has this poll's waker. */
+enum waiter_state pirn__waiter_poll(struct waiter *w, pirn_cx *cx);
+
+/* At a drop: takes it off its list if it waits, and then returns with LOCKED set and the word in *@word;
+ * *@left is to be dropped after the unlock. Return: what it was; LOCKED only if WAITER_WAITING. */
+enum waiter_state pirn__waiter_leave(struct waiter *w, uint64_t *word, struct op_waker *left);
+
+/* The end of a drop that found it waiting: unlocks, gives the reference up. */
+void pirn__waiter_left(struct waiter *w, uint64_t word, struct op_waker *left);
+
+/* The operation is over, and its reference too. Return: 0, or the code of a CLOSED or FREED one. */
+int pirn__waiter_finish(pirn_op *op, struct waiter *w, enum waiter_state state);
+
+/* The drop of an operation that has nothing to hand on. */
+void pirn__waiter_drop(void *state);
+
+#endif
