@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// async_whole.c as C++.
+#include "async_whole.c"
