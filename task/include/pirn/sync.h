@@ -16,6 +16,7 @@
 #define PIRN_SYNC_H
 
 #include <pirn/cancel.h>
+#include <pirn/channel.h>
 #include <pirn/lock.h>
 #include <pirn/notify.h>
 #include <pirn/semaphore.h>
