@@ -51,8 +51,7 @@ static const pirn_alloc default_alloc = {
     .free = free_aligned,
 };
 
-/* @known: what this version has. Later versions may pass more, if it is zero. */
-static int check_size(const char *what, const void *s, size_t size, size_t known)
+int pirn__options_check(const char *what, const void *s, size_t size, size_t known)
 {
     const unsigned char *p = s;
 
@@ -75,7 +74,7 @@ static int read_alloc(const pirn_alloc *a, struct pirn_handle *h)
         h->sched.alloc = default_alloc;
         return 0;
     }
-    r = check_size("pirn_alloc", a, a->size, sizeof *a);
+    r = pirn__options_check("pirn_alloc", a, a->size, sizeof *a);
     if (r != 0)
         return r;
     if (a->alloc == NULL || a->free == NULL)
@@ -91,7 +90,7 @@ static int read_hooks(const pirn_hooks *k, struct pirn_handle *h)
 
     if (k == NULL)
         return 0;
-    r = check_size("pirn_hooks", k, k->size, sizeof *k);
+    r = pirn__options_check("pirn_hooks", k, k->size, sizeof *k);
     if (r != 0)
         return r;
     h->hooks = *k;
@@ -233,7 +232,7 @@ int pirn__builder_read(const pirn_runtime_opts *o, struct pirn_handle *h)
 
     if (o == NULL)
         o = &defaults;
-    r = check_size("pirn_runtime_opts", o, o->size, sizeof *o);
+    r = pirn__options_check("pirn_runtime_opts", o, o->size, sizeof *o);
     if (r == 0)
         r = check_values(o);
     if (r == 0)

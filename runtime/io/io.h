@@ -73,6 +73,17 @@ void pirn__io_uncall(struct io *io);
  * PIRN_ESHUTDOWN from now on. Once; @wakes as in a turn. Registrations stay their owners'. */
 void pirn__io_shutdown(struct io *io, struct wake_list *wakes);
 
+/* Memory for what has a registration. NULL: there is none. */
+static inline void *io_alloc(struct io *io, size_t n, size_t align)
+{
+    return io->alloc.alloc(io->alloc.user, n, align);
+}
+
+static inline void io_free(struct io *io, void *p, size_t n)
+{
+    io->alloc.free(io->alloc.user, p, n);
+}
+
 /* ---- inside ---- */
 
 /* What is dead: at the start of a turn, by who has it. Holding no lock. */

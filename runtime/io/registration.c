@@ -94,41 +94,45 @@ void pirn__registration_tell(struct registration *r, uint32_t word, uint32_t bit
     }
 }
 
+int pirn__io_sit(struct io_wait *w, struct registration *r, enum io_dir dir, pirn_cx *cx)
+{
+    switch (pirn__seat_take(dir == IO_READ ? &r->reader : &r->writer, &w->waiter, cx)) {
+    case SEAT_YOURS:
+        w->at = (uintptr_t)r | (dir == IO_WRITE);
+        op_set_armed(w, true);
+        return 0;
+    case SEAT_OTHERS:
+        return -EBUSY;
+    case SEAT_CLOSED:
+        break;
+    }
+    return -ECANCELED;
+}
+
 int pirn__io_wait(struct io_wait *w, struct registration *r, enum io_dir dir, pirn_cx *cx,
                   uint32_t *seen)
 {
-    struct seat *s = dir == IO_READ ? &r->reader : &r->writer;
+    int e;
 
     for (bool seated = false;; seated = true) {
         *seen = readiness_look(&r->ready);
-        if (*seen & READY_GONE)
-            return -ECANCELED;
-        if (*seen & READY_SHUT)
-            return PIRN_ESHUTDOWN;
-        if (*seen & dir)
-            return 0;
+        e = io_is_over(*seen);
+        if (e != 0 || (*seen & dir))
+            return e;
         if (seated)
             return PIRN_PENDING;
-        switch (pirn__seat_take(s, &w->waiter, cx)) {
-        case SEAT_YOURS:
-            w->at = r;
-            w->dir = dir;
-            op_set_armed(w, true);
-            break;
-        case SEAT_OTHERS:
-            return -EBUSY;
-        case SEAT_CLOSED:
-            return -ECANCELED;
-        }
+        e = pirn__io_sit(w, r, dir, cx);
+        if (e != 0)
+            return e;
     }
 }
 
 void pirn__io_wait_leave(struct io_wait *w)
 {
-    struct registration *r = w->at;
-    struct seat *s = w->dir == IO_READ ? &r->reader : &r->writer;
+    struct registration *r = io_wait_at(w, NULL);
+    struct seat *s = w->at & 1 ? &r->writer : &r->reader;
 
-    w->at = NULL;
+    w->at = 0;
     if (pirn__seat_leave(s, &w->waiter))
         pirn__registration_unpin(r);
 }

@@ -25,6 +25,7 @@
 #ifndef PIRN_RUNTIME_IO_REGISTRATION_H
 #define PIRN_RUNTIME_IO_REGISTRATION_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -97,20 +98,34 @@ void pirn__registration_tell(struct registration *r, uint32_t word, uint32_t bit
 /* The first member of an operation's state; zeroed: it does not wait. */
 struct io_wait {
     struct seat_waiter waiter;
-    struct registration *at; /* where it has a seat; NULL: nowhere */
-    enum io_dir dir;
+    uintptr_t at; /* the registration where it has a seat, | 1: the writer's; 0: nowhere */
 };
+
+static inline bool io_wait_is_seated(const struct io_wait *w)
+{
+    return w->at != 0;
+}
 
 /* What the operation is about: @r, the first call's argument. The owner may have given up that of a pending
  * one, and its memory is there still if the operation has a seat. */
 static inline struct registration *io_wait_at(const struct io_wait *w, struct registration *r)
 {
-    return UNLIKELY(w->at != NULL) ? w->at : r;
+    return UNLIKELY(w->at != 0) ? (struct registration *)(w->at & ~(uintptr_t)1) : r;
 }
+
+/* Takes a seat, ready or not: to be told of the end, and for the registration to stay. Return: 0: now look;
+ * -EBUSY, -ECANCELED. */
+MUST_USE int pirn__io_sit(struct io_wait *w, struct registration *r, enum io_dir dir, pirn_cx *cx);
 
 /* Takes a seat, or finds out why not. */
 MUST_USE int pirn__io_wait(struct io_wait *w, struct registration *r, enum io_dir dir, pirn_cx *cx,
                            uint32_t *seen);
+
+/* Return: 0; -ECANCELED (retired), PIRN_ESHUTDOWN. */
+static inline int io_is_over(uint32_t seen)
+{
+    return LIKELY(!(seen & READY_OVER)) ? 0 : seen & READY_GONE ? -ECANCELED : PIRN_ESHUTDOWN;
+}
 
 /* Whether the call is worth trying: one load if it is. @seen: for io_drained(). Return: 0: try it;
  * PIRN_PENDING: return that; -ECANCELED (retired), PIRN_ESHUTDOWN, -EBUSY (another operation waits for the
@@ -138,7 +153,7 @@ void pirn__io_wait_leave(struct io_wait *w);
 /* The operation ends: before pirn_op_done(). Its registration may be gone afterwards. */
 static inline void io_wait_end(struct io_wait *w)
 {
-    if (UNLIKELY(w->at != NULL))
+    if (UNLIKELY(w->at != 0))
         pirn__io_wait_leave(w);
 }
 
