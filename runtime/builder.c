@@ -161,8 +161,9 @@ static int read_workers(const pirn_runtime_opts *o, uint32_t *n)
 
 static int check_values(const pirn_runtime_opts *o)
 {
-    const uint32_t local = PIRN_RT_LOCAL, known = local | PIRN_RT_NO_LIFO | PIRN_RT_POLL_HISTOGRAM |
-                                                  PIRN_RT_LATENCY_HISTOGRAM;
+    const uint32_t local = PIRN_RT_LOCAL | PIRN_RT_PAUSED, known = local | PIRN_RT_NO_LIFO |
+                                                                   PIRN_RT_POLL_HISTOGRAM |
+                                                                   PIRN_RT_LATENCY_HISTOGRAM;
 
     if (o->flavor != PIRN_CURRENT_THREAD && o->flavor != PIRN_MULTI_THREAD)
         return pirn__error(-EINVAL, "pirn_runtime_opts.flavor: %d", (int)o->flavor);
@@ -178,8 +179,10 @@ static int check_values(const pirn_runtime_opts *o)
         return pirn__error(-EINVAL, "pirn_runtime_opts.flags: unknown bits 0x%x",
                            o->flags & ~known);
     if ((o->flags & local) && o->flavor != PIRN_CURRENT_THREAD)
-        return pirn__error(-EINVAL, "pirn_runtime_opts.flags: PIRN_RT_LOCAL is for the "
-                                    "current-thread flavour");
+        return pirn__error(-EINVAL,
+                           "pirn_runtime_opts.flags: %s is for the current-thread "
+                           "flavour",
+                           o->flags & PIRN_RT_LOCAL ? "PIRN_RT_LOCAL" : "PIRN_RT_PAUSED");
     if ((unsigned)o->unhandled_fault > PIRN_UNHANDLED_CALLBACK)
         return pirn__error(-EINVAL, "pirn_runtime_opts.unhandled_fault: %d",
                            (int)o->unhandled_fault);

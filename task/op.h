@@ -18,6 +18,7 @@ struct header;
 enum {
     OP_ARMED = 1u << 0,   /* something will wake the task that holds no counted waker of it */
     OP_PUT_OFF = 1u << 1, /* its kind is a struct op_kind, whose `wait` is still to be called */
+    OP_OF_KIND = 1u << 8, /* from here on the kind's own */
 };
 
 /* What pirn_op looks like from inside. */

@@ -84,6 +84,8 @@ static bool wait_idle(struct pool_thread *t)
     /* While another has something to do, it may want the CPU. */
     spin = p->may_spin && !p->calling && pool_count(&p->idle) == pool_count(&p->threads);
     pirn__pool_leave(p);
+    if (p->setup.thread_idle != NULL)
+        p->setup.thread_idle(p->setup.user, t);
     if ((spin && look_before_sleep(t)) || sleep_idle(t, keep_until(p))) {
         pirn__pool_enter(p);
     } else {
@@ -434,6 +436,16 @@ bool pirn__pool_is_full(struct pool *p)
            refuses_bounded(p, POOL_BOUNDED);
     pirn__pool_leave(p);
     return full;
+}
+
+bool pirn__pool_is_quiet(struct pool *p)
+{
+    bool quiet;
+
+    pirn__pool_enter(p);
+    quiet = p->head == NULL && pool_count(&p->idle) == pool_count(&p->threads);
+    pirn__pool_leave(p);
+    return quiet;
 }
 
 int pirn__pool_start(struct pool *p, struct pool_job job)

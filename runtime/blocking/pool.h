@@ -68,6 +68,8 @@ struct pool_setup {
     /* Called on the thread, holding nothing; t->for_job: it begins with a job, else for the queue. */
     void (*thread_begin)(void *user, struct pool_thread *t);
     void (*thread_end)(void *user, struct pool_thread *t);
+    /* It has nothing to do, and is counted so. As above; may be NULL. */
+    void (*thread_idle)(void *user, struct pool_thread *t);
     /* A task's turn. @cancel: the pool is closed, and the task is not mandatory. */
     void (*run)(void *user, struct pool_thread *t, struct notified n, bool cancel);
 };
@@ -119,6 +121,8 @@ int pirn__pool_push(struct pool *p, struct notified n, unsigned flags);
 void pirn__pool_note_end(struct pool *p, const struct header *h);
 /* Whether a bounded push would find the queue full, just now. */
 bool pirn__pool_is_full(struct pool *p);
+/* Whether no task waits or runs, down to the telling of its joiner. */
+bool pirn__pool_is_quiet(struct pool *p);
 /* Takes a task out of the queue again. Return: whether it was in; then its Notified is the
  * caller's. The caller has a reference. Any thread. */
 bool pirn__pool_take_out(struct pool *p, struct header *cell);

@@ -13,5 +13,6 @@
 #include <pirn/runtime.h>
 #include <pirn/sync.h>
 #include <pirn/task.h>
+#include <pirn/time.h>
 
 #endif

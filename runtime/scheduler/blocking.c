@@ -204,6 +204,16 @@ static void thread_ends(void *user, struct pool_thread *t)
         pirn__report_thread(b->rt, REPORT_STOP, t->began_as);
 }
 
+/* Whoever drives may be waiting for this with a clock that stands. */
+static void thread_is_idle(void *user, struct pool_thread *t)
+{
+    struct blocking *b = user;
+
+    (void)t;
+    if (UNLIKELY(rt_clock_is_altered(&b->rt->clock)))
+        pirn__handle_timer_set(b->rt, NULL);
+}
+
 /* The scope of a blocking poll. There is no poll that lends its budget or its clock to what is
  * called: the task may wait, and see time pass. */
 static void set_scope(struct blocking *b, struct recovery *recovery)
@@ -255,6 +265,7 @@ void pirn__blocking_init(struct blocking *b, struct pirn_handle *rt)
         .prepare = prepare_thread,
         .thread_begin = thread_begins,
         .thread_end = thread_ends,
+        .thread_idle = thread_is_idle,
         .run = run_blocking,
     };
 

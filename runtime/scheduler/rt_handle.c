@@ -24,7 +24,8 @@ void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
     h->shards = shards;
     for (uint32_t i = 0; i < shards; i++)
         pirn__owned_init(&owned[i]);
-    h->started_at = pirn__clock_now();
+    pirn__rt_clock_init(&h->clock, h->flags & PIRN_RT_PAUSED);
+    h->started_at = pirn__rt_now(h);
     h->owner = h->flags & PIRN_RT_LOCAL ? &pirn__context : NULL;
     ref_init(&h->refs, 1);
     /* mo: relaxed, all: not shared yet. */
@@ -125,6 +126,29 @@ void pirn_handle_unref(pirn_handle *h)
     if (!shared_spawner_is_closed(&h->shared)) /* the runtime's own went */
         CLIENT_BUG("pirn_handle_unref", "more references were given up than taken");
     free_handle(h);
+}
+
+/* ---- a paused clock ---------------------------------------------------------------------------- */
+
+/* Blocking tasks take real time: while there are any, their ends come first. */
+static pirn_time jump_target(struct pirn_handle *h, struct timers *t)
+{
+    if (LIKELY(!rt_clock_is_altered(&h->clock)) || !rt_clock_is_paused(&h->clock) ||
+        !pirn__pool_is_quiet(&h->blocking.pool))
+        return PIRN_NEVER;
+    return pirn__timers_earliest(t);
+}
+
+bool pirn__handle_may_jump(struct pirn_handle *h, struct timers *t)
+{
+    return jump_target(h, t) != PIRN_NEVER;
+}
+
+bool pirn__handle_jump(struct pirn_handle *h, struct timers *t)
+{
+    pirn_time at = jump_target(h, t);
+
+    return at != PIRN_NEVER && pirn__rt_clock_advance_to(&h->clock, at);
 }
 
 /* ---- what tasks ask of a scheduler: task/sched.h ---------------------------------------------- */

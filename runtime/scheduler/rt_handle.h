@@ -11,6 +11,7 @@
 #include "runtime/os/lock.h"
 #include "runtime/scheduler/blocking.h"
 #include "runtime/scheduler/spawner.h"
+#include "runtime/time/clock.h"
 #include "task/base/ref.h"
 #include "task/cell.h"
 #include "task/owned.h"
@@ -48,6 +49,9 @@ struct flavor_ops {
                     void *out);
     /* @for_good: nobody drives again. */
     int (*shutdown)(struct pirn_handle *h, pirn_time deadline, bool for_good);
+    /* @t, of this runtime, is to be looked at earlier, or (NULL) a paused clock may go on: tells who
+     * sleeps until then. Any thread. */
+    void (*timer_set)(struct pirn_handle *h, struct timers *t);
     /* Asks whoever runs tasks to stop. Any thread. */
     void (*ask_stop)(struct pirn_handle *h);
     bool (*is_stopping)(const struct pirn_handle *h);
@@ -87,6 +91,7 @@ struct pirn_handle {
     struct watchdog *watchdog; /* NULL: none; owned */
     struct io *io;             /* of the flavour's driver */
     pirn_time started_at;      /* what ticks are counted from */
+    struct clock clock;        /* shared by its own rules */
     /* Held by the runtime, by pirn_handle_ref(), and by every cell that is still out when the
      * runtime is freed. */
     _Alignas(CACHE_LINE) ref_count refs;
@@ -140,6 +145,25 @@ static inline struct owned *handle_list_of(const struct pirn_handle *h, const st
 {
     return &h->owned[cell_shard(cell)];
 }
+
+/* By the runtime's clock, which may be paused. */
+static inline pirn_time pirn__rt_now(const struct pirn_handle *h)
+{
+    return rt_clock_now(&h->clock);
+}
+
+/* Timers of a runtime are due earlier than all were before, or (NULL) no blocking task runs any more:
+ * whoever sleeps is told. Not for the thread that runs them. */
+static inline void pirn__handle_timer_set(struct pirn_handle *h, struct timers *t)
+{
+    if (h->flavor->timer_set != NULL)
+        h->flavor->timer_set(h, t);
+}
+
+/* For who drives, with nothing ready: whether a paused clock may go on to the first timer of @t; and
+ * let it. Timers are to be looked at next. */
+bool pirn__handle_may_jump(struct pirn_handle *h, struct timers *t);
+bool pirn__handle_jump(struct pirn_handle *h, struct timers *t);
 
 /* A time in ticks, as cells have it; 0 before the start. */
 static inline uint64_t pirn__handle_tick(const struct pirn_handle *h, pirn_time t)

@@ -28,6 +28,9 @@ void pirn__spawner_init(struct spawner *sp, struct pirn_handle *rt, struct polle
     sp->next_id = sp->last_id = 0;
     for (unsigned i = 0; i < SPAWNER_BATCHES; i++)
         sp->foreign[i].first = NULL;
+    pirn__timers_init(&sp->timers, rt->started_at);
+    if (rt_clock_is_paused(&rt->clock))
+        pirn__timers_set_exact(&sp->timers, rt->started_at, true);
     pirn__cache_init(&sp->cells, &rt->sched.alloc);
     /* mo: relaxed. Not shared yet. */
     atomic_store_explicit(&sp->spawned, 0, memory_order_relaxed);

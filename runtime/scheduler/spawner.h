@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "runtime/scheduler/context.h"
+#include "runtime/time/timers.h"
 #include "task/base/spin.h"
 #include "task/cache.h"
 #include "task/cx.h"
@@ -27,7 +28,8 @@ struct spawner {
     struct poller *poller; /* of the thread that drives */
     uint32_t shard;        /* the list that tasks are linked to here */
     uint64_t next_id, last_id;
-    uint64_t random; /* state of pirn_random() and of the scheduler's own choices */
+    struct timers timers; /* shared by its own rules */
+    uint64_t random;      /* state of pirn_random() and of the scheduler's own choices */
     struct cell_cache cells;
     struct cell_batch foreign[SPAWNER_BATCHES]; /* freed cells of others, on their way back */
     _Atomic(uint64_t) spawned;                  /* read for metrics */

@@ -71,7 +71,7 @@ Test(builder, every_field)
     REFUSED(thread_name, " ", -EINVAL, "thread_name");
     ACCEPTED(thread_name, "x");
     ACCEPTED(thread_name, "longer than what the kernel shows");
-    REFUSED(flags, 1u << 4, -EINVAL, "flags");
+    REFUSED(flags, 1u << 5, -EINVAL, "flags");
     REFUSED(flags, 1u << 31, -EINVAL, "flags");
     ACCEPTED(flags, PIRN_RT_LOCAL);
     REFUSED(unhandled_fault, (enum pirn_unhandled_fault)4, -EINVAL, "unhandled_fault");

@@ -39,9 +39,11 @@ enum {
                                pirn_spawn_local() works. (tokio: LocalRuntime) */
     PIRN_RT_NO_LIFO = 1u << 1, /* multi-thread: a woken task goes behind the others of its worker,
                                   instead of next. (tokio: disable_lifo_slot) */
-    PIRN_RT_POLL_HISTOGRAM = 1u << 2,   /* poll times are kept: pirn_runtime_histogram(). Costs a */
-    PIRN_RT_LATENCY_HISTOGRAM = 1u << 3 /* reading of the clock per poll; and times from wake to
-                                           poll: one more per wake */
+    PIRN_RT_POLL_HISTOGRAM = 1u << 2, /* poll times are kept: pirn_runtime_histogram(). Costs a */
+    PIRN_RT_LATENCY_HISTOGRAM = 1u << 3, /* reading of the clock per poll; and times from wake to
+                                            poll: one more per wake */
+    PIRN_RT_PAUSED = 1u << 4 /* current-thread: its clock is paused from the start, as by
+                                pirn_clock_pause(), pirn/time.h. (tokio: start_paused) */
 };
 
 /* Where a worker's index is told: the thread is none. */
