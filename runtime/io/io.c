@@ -66,7 +66,7 @@ static int wait_for_events(struct io *io, int64_t timeout_ns)
 }
 
 /* An error is read by reading or writing: both are worth a try. */
-static uint32_t ready_bits(uint32_t events)
+uint32_t pirn__io_ready_bits(uint32_t events)
 {
     uint32_t bits = 0;
 
@@ -94,7 +94,7 @@ static void take_in(struct io *io, const struct epoll_event *ev, struct wake_lis
         pirn__io_uncall(io);
         return;
     }
-    bits = ready_bits(ev->events);
+    bits = pirn__io_ready_bits(ev->events);
     word = pirn__readiness_set(&r->ready, bits);
     stat_add(&io->ready, 1);
     pirn__registration_tell(r, word, bits, wakes);

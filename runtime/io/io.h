@@ -84,6 +84,9 @@ static inline void io_free(struct io *io, void *p, size_t n)
     io->alloc.free(io->alloc.user, p, n);
 }
 
+/* What events of epoll, and those of poll(2), mean: READY_*. */
+uint32_t pirn__io_ready_bits(uint32_t events);
+
 /* ---- inside ---- */
 
 /* What is dead: at the start of a turn, by who has it. Holding no lock. */
@@ -93,7 +96,8 @@ void pirn__io_give_back(struct io *io);
 MUST_USE bool pirn__io_enter(struct io *io, struct registration *r);
 /* Out of it again. */
 void pirn__io_leave(struct io *io, struct registration *r);
-/* Nobody uses it any more: its kind gives it back, sooner or later. */
+/* Nobody uses it any more: its descriptor is closed if it owns that, and its kind gives it back, now or in
+ * a later turn. */
 void pirn__io_bury(struct io *io, struct registration *r);
 /* It was never added: as if it had not been there. */
 void pirn__io_forget(struct io *io);

@@ -21,6 +21,7 @@ int pirn__registration_add(struct registration *r, struct io *io, int fd, unsign
     r->fd = fd;
     r->io = io;
     r->kind = kind;
+    r->owns = watch & IO_OWNS;
     r->lost = false;
     seat_init(&r->reader);
     seat_init(&r->writer);

@@ -40,8 +40,8 @@ struct registration;
 
 /* What an owner's objects have in common; static. */
 struct registration_kind {
-    /* Gives the object back, with the allocator of r->io; closes the descriptor if it owns that, unless
-     * r->lost. Holding no lock; any thread. */
+    /* Gives the object's memory back, with the allocator of r->io: some time after the end, when the
+     * driver can have no event of it in hand. Holding no lock; any thread. */
     void (*release)(struct registration *r);
     /* Instead of the seats: readiness has changed to @word, which may have SHUT or GONE. Wakes whoever
      * is concerned. May take a lock of its own. NULL: it has seats. */
@@ -55,8 +55,8 @@ struct registration {
     const struct registration_kind *kind;
     struct seat reader, writer;
     struct registration *next, **link; /* guard: io->lock: in a list of it */
-    bool
-        lost; /* guard: who retires, then who releases: the descriptor was closed by somebody else */
+    bool owns;                         /* immutable: it closes `fd` */
+    bool lost;      /* guard: who retires, then who releases: `fd` was closed by somebody else */
     ref_count pins; /* the owner's, and those of operations that have to leave still */
 };
 
@@ -72,9 +72,11 @@ enum {
     IO_WATCH_READ = 1u << 0,
     IO_WATCH_WRITE = 1u << 1,
     IO_WATCH_PRIORITY = 1u << 2,
+    IO_OWNS = 1u << 3, /* and close it, as soon as it is retired and no operation has to leave */
 };
 
-/* Watches @fd, which the caller keeps open until it has retired @r (or closes in `release`).
+/* Watches @fd, which the caller keeps open until it has retired @r, or gives up with IO_OWNS. Not on
+ * failure.
  * @initial: READY_* that operations try on before any event has come: READ | WRITE for what may be ready;
  *           0 for what is not, such as a socket that connects: if it is after all, an event says so
  * Return: 0; PIRN_ESHUTDOWN; of epoll_ctl(2): -EPERM (it has no readiness: a file), -EBADF, -EEXIST (it is

@@ -3,6 +3,7 @@
 #include "runtime/io/io.h"
 
 #include <stddef.h>
+#include <unistd.h>
 
 void pirn__io_set_owner(struct io *io, const struct io_owner *owner)
 {
@@ -102,6 +103,8 @@ void pirn__io_bury(struct io *io, struct registration *r)
     struct registration **list = r->lost ? &io->lost : &io->dead;
     bool closed;
 
+    if (r->owns && !r->lost)
+        (void)close(r->fd); /* what is to be said of an error has nobody to say it to */
     spin_take(&io->lock);
     closed = io->closed;
     r->next = NULL;
