@@ -41,7 +41,7 @@ void pirn__timers_init(struct timers *t, pirn_time start);
  * nobody is woken.
  * Return: whether it is the first to be due: then whoever sleeps until pirn__timers_next() is to be
  * told, if that is another thread. A sleeper announces itself first and reads `next` second. */
-MUST_USE bool pirn__timers_insert(struct timers *t, struct timer *timer, pirn_time at);
+bool pirn__timers_insert(struct timers *t, struct timer *timer, pirn_time at);
 
 /* Any thread: its owner's. Afterwards nobody refers to it, `home` is NULL, and its waker is the
  * caller's to drop. One that is nowhere is left alone. Return: whether it was waiting. */
