@@ -60,8 +60,6 @@ int pirn_runtime_turn(pirn_runtime *rt, pirn_time until, pirn_time *next_deadlin
         return pirn__error(-EDEADLK, "pirn_runtime_turn: inside a task");
     r = pirn__runtime_check_thread(&ct->base, "pirn_runtime_turn");
     if (r == 0)
-        r = pirn__ct_turn(ct, until);
-    if (r >= 0 && next_deadline != NULL)
-        *next_deadline = PIRN_NEVER; /* there are no timers yet */
+        r = pirn__ct_turn(ct, until, next_deadline);
     return r;
 }

@@ -54,6 +54,11 @@ static inline void wake_list_init(struct wake_list *l)
     l->count = 0;
 }
 
+static inline bool wake_list_is_empty(const struct wake_list *l)
+{
+    return l->first == NULL && l->count == 0;
+}
+
 /* Whether a waker of any kind still goes in. If not: give the lock back, flush, go on. */
 static inline bool wake_list_has_room(const struct wake_list *l)
 {

@@ -16,11 +16,13 @@ int pirn__driver_init(struct driver *d, const pirn_alloc *a, uint32_t events_max
 {
     /* mo: relaxed. Not shared yet. */
     atomic_store_explicit(&d->state, AWAKE, memory_order_relaxed);
+    alarm_init(&d->alarm);
     return pirn__io_init(&d->io, a, events_max);
 }
 
 void pirn__driver_fini(struct driver *d)
 {
+    pirn__alarm_close(&d->alarm);
     pirn__io_fini(&d->io);
 }
 

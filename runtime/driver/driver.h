@@ -7,11 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/io/alarm.h"
 #include "runtime/io/io.h"
 
 struct driver {
     _Atomic(uint32_t) state; /* enum in driver.c */
     struct io io;
+    struct alarm alarm; /* guard: who may park here */
 };
 
 /* Return: as pirn__io_init(). */

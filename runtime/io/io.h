@@ -58,6 +58,14 @@ void pirn__io_fini(struct io *io);
 /* Before the first registration. */
 void pirn__io_set_owner(struct io *io, const struct io_owner *owner);
 
+/* Whether a look at it can bring anything but a call. */
+static inline bool io_has_sources(const struct io *io)
+{
+    /* mo: relaxed, both. Who adds one may come after the look; its operation tries first. */
+    return atomic_load_explicit(&io->added, memory_order_relaxed) !=
+           atomic_load_explicit(&io->retired, memory_order_relaxed);
+}
+
 /* Waits for events, or a call, or until @timeout_ns have passed (0: only looks; PIRN_NEVER: no limit), and
  * takes in what there is. Tasks that are to be told go into @wakes; foreign wakers too, or are woken here
  * when there is no room. One thread at a time. Keeps errno. */

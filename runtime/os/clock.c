@@ -19,3 +19,13 @@ pirn_time pirn__clock_coarse(void)
     (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
     return (pirn_time)ts.tv_sec * PIRN_SEC + ts.tv_nsec;
 }
+
+int64_t pirn__clock_until(pirn_time deadline)
+{
+    pirn_time now;
+
+    if (deadline == PIRN_NEVER)
+        return PIRN_NEVER;
+    now = pirn__clock_now();
+    return deadline > now ? deadline - now : 0;
+}

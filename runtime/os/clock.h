@@ -7,6 +7,9 @@
 
 pirn_time pirn__clock_now(void);
 
+/* From now until @deadline: 0 if that is past, PIRN_NEVER if it never comes. */
+int64_t pirn__clock_until(pirn_time deadline);
+
 /* The same clock, some milliseconds behind, for a fifth of the price. */
 pirn_time pirn__clock_coarse(void);
 

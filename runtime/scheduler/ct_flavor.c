@@ -117,6 +117,11 @@ static int ct_make(const struct pirn_handle *base, struct pirn_handle **out)
         return -ENOMEM;
     }
     r = pirn__driver_init(&ct->driver, a, base->io_events);
+    if (r == 0) {
+        r = pirn__alarm_open(&ct->driver.alarm, &ct->driver.io);
+        if (r != 0)
+            pirn__driver_fini(&ct->driver);
+    }
     if (r != 0) {
         pirn__timing_fini(&core->timing, a);
         a->free(a->user, ct, sizeof *ct);
@@ -127,6 +132,7 @@ static int ct_make(const struct pirn_handle *base, struct pirn_handle **out)
     pirn__inject_init(&ct->inject);
     pirn__waiters_init(&ct->waiters);
     core->ct = ct;
+    core->fd_has_timers = true;
     core->until_global = ct->base.global_queue_interval;
     pirn__spawner_init(&core->spawner, &ct->base, &core->poller,
                        ct->base.seed != 0 ? ct->base.seed : pirn__random_seed());
@@ -156,6 +162,7 @@ const struct flavor_ops pirn__ct_flavor = {
     .link_queued = pirn__ct_link_queued,
     .timing = ct_timing,
     .is_awake = ct_is_awake,
+    .timer_set = pirn__ct_timer_set,
     .relieve = ct_relieve,
     .add_metrics = ct_add_metrics,
     .worker_metrics = ct_worker_metrics,

@@ -68,8 +68,10 @@ struct core *pirn__ct_take_core(struct current_thread *ct)
     struct core *core = atomic_exchange_explicit(&ct->slot, NULL, memory_order_seq_cst);
 
     /* mo: relaxed. If it was set just now, the descriptor is disarmed by the next taker. */
-    if (core != NULL && atomic_load_explicit(&ct->fd_used, memory_order_relaxed))
+    if (core != NULL && atomic_load_explicit(&ct->fd_used, memory_order_relaxed)) {
+        pirn__alarm_set(&ct->driver.alarm, PIRN_NEVER);
         pirn__driver_disarm(&ct->driver);
+    }
     return core;
 }
 
@@ -104,6 +106,8 @@ void pirn__ct_put_core(struct core *core)
             pirn__driver_arm(&ct->driver);
             if (needs_a_turn(core))
                 pirn__driver_unpark(&ct->driver);
+            if (core->fd_has_timers)
+                pirn__alarm_set(&ct->driver.alarm, pirn__timers_next(&core->spawner.timers));
         }
         /* mo: release pairs with [core] in take_core; seq_cst pairs with [core] in waiter.c: a
          * waiter counts itself, then tries to take the core. */
@@ -155,10 +159,34 @@ struct header *pirn__ct_next_task(struct core *core)
     return task_list_pop(&core->pulled);
 }
 
-static void update_clock(struct core *core)
+static void update_clock(struct core *core, struct wake_list *wakes)
 {
+    pirn_time now = pirn__clock_now();
+
     core->clock_turn = core->turns;
-    core->poller.tick = pirn__handle_tick(&core->ct->base, pirn__clock_now());
+    core->poller.tick = pirn__handle_tick(&core->ct->base, now);
+    pirn__timers_advance(&core->spawner.timers, now, wakes);
+}
+
+void pirn__ct_look_around(struct core *core)
+{
+    struct driver *driver = &core->ct->driver;
+    struct wake_list wakes;
+
+    wake_list_init(&wakes);
+    update_clock(core, &wakes);
+    if (io_has_sources(&driver->io))
+        driver_look(driver, &wakes);
+    pirn__wake_flush(&wakes);
+}
+
+void pirn__ct_timer_set(struct pirn_handle *h, struct timers *t)
+{
+    struct current_thread *ct = ct_of(h);
+
+    (void)t; /* there is one */
+    if (!ct_is_here(ct))
+        pirn__driver_unpark(&ct->driver);
 }
 
 /* Tasks that were never polled, or never waited, are in queues only: link them for a walker. */
@@ -237,9 +265,10 @@ bool pirn__ct_link_queued(struct pirn_handle *h)
 
 void pirn__ct_maintain(struct core *core)
 {
-    /* The clock costs as much as a poll: no more often than the driver is looked at. */
-    if (core->turns - core->clock_turn >= core->ct->base.event_interval)
-        update_clock(core);
+    /* The clock costs as much as a poll, and the driver far more. */
+    if (core->turns - core->clock_turn >= core->ct->base.event_interval ||
+        (core->deferred.head != NULL && io_has_sources(&core->ct->driver.io)))
+        pirn__ct_look_around(core);
     timing_pause(&core->timing);
     pirn__ct_serve_walkers(core);
     task_list_append(&core->local, &core->deferred);
@@ -263,7 +292,7 @@ static bool pending(void *arg)
     if (pirn__ct_has_work(core) || (core->root != NULL && pirn__root_is_woken(core->root)) ||
         pirn__ct_is_stopping(ct))
         return true;
-    return is_asked(ct);
+    return is_asked(ct) || pirn__timers_next(&core->spawner.timers) < core->sleep_until;
 }
 
 void pirn__ct_set_awake(struct current_thread *ct, bool awake)
@@ -276,12 +305,19 @@ void pirn__ct_set_awake(struct current_thread *ct, bool awake)
         pirn__watchdog_call(ct->base.watchdog);
 }
 
+/* Where sleeps have lately been short, and ended by other threads. */
+static bool spare_sleep(struct core *core)
+{
+    return !core->woken_by_event && pirn__patience_look(&core->patience, pending, core);
+}
+
 void pirn__ct_park(struct core *core)
 {
     struct current_thread *ct = core->ct;
     struct wake_list wakes;
 
-    if (pending(core) || pirn__patience_look(&core->patience, pending, core))
+    core->sleep_until = pirn__timers_next(&core->spawner.timers);
+    if (pending(core) || spare_sleep(core))
         return;
     (void)scope_swap_id(0); /* hooks and sleep are no task's */
     poller_idle(&core->poller);
@@ -290,14 +326,17 @@ void pirn__ct_park(struct core *core)
     stat_add(&core->parks, 1); /* before: whoever looks while we sleep finds it counted */
     pirn__ct_set_awake(ct, false);
     wake_list_init(&wakes);
-    if (pirn__driver_park(&ct->driver, pending, core, PIRN_NEVER, &wakes)) {
-        pirn__wake_flush(&wakes);
-        pirn__patience_slept(&core->patience);
-        update_clock(core);
+    if (pirn__driver_park(&ct->driver, pending, core, pirn__clock_until(core->sleep_until),
+                          &wakes)) {
+        if (!core->woken_by_event)
+            pirn__patience_slept(&core->patience);
+        update_clock(core, &wakes);
+        core->woken_by_event = !wake_list_is_empty(&wakes);
     } else {
         stat_add(&core->parks, (uint64_t)-1);
     }
     pirn__ct_set_awake(ct, true);
+    pirn__wake_flush(&wakes);
     pirn__report_thread(&ct->base, REPORT_UNPARK, 0);
 }
 

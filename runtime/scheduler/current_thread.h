@@ -33,6 +33,9 @@ struct core {
     uint32_t until_global;     /* turns until the inject queue goes first */
     uint32_t calls_seen;       /* of base.calls */
     uint32_t clock_turn;       /* `turns` when the poller's clock was brought up to date */
+    bool woken_by_event;       /* or by a timer: what ended the last sleep */
+    bool fd_has_timers;        /* a foreign loop wants the descriptor to tell of timers as well */
+    pirn_time sleep_until;     /* of the sleep that begins */
     bool stopped;              /* the containers are closed and drained */
     bool in_root;              /* it is being polled */
     struct root *root;         /* of the block_on that drives; NULL in a turn */
@@ -103,12 +106,16 @@ struct core *pirn__ct_take_core(struct current_thread *ct);
 void pirn__ct_put_core(struct core *core);
 /* From now on the descriptor shows, while nobody drives, whether there is work. */
 void pirn__ct_use_fd(struct current_thread *ct);
+/* flavor_ops.timer_set */
+void pirn__ct_timer_set(struct pirn_handle *h, struct timers *t);
 /* Anything to do without waiting, as far as this thread sees? */
 bool pirn__ct_has_work(struct core *core);
 /* Everything from the inject queue goes behind what was pulled before. */
 void pirn__ct_take_injected(struct core *core);
 /* One task from the queues, by their turn; NULL: none is ready. */
 struct header *pirn__ct_next_task(struct core *core);
+/* Timers that are due and events that have come make tasks ready. */
+void pirn__ct_look_around(struct core *core);
 /* Between polls: yields are ready again, the clock is up to date, walkers are served. */
 void pirn__ct_maintain(struct core *core);
 /* Links, for a walker that asked, the tasks that are in queues only. */
@@ -131,6 +138,6 @@ int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *fram
                       void *out);
 int pirn__ct_shutdown(struct pirn_handle *h, pirn_time deadline, bool for_good);
 /* The face of the same name, arguments checked. */
-int pirn__ct_turn(struct current_thread *ct, pirn_time until);
+int pirn__ct_turn(struct current_thread *ct, pirn_time until, pirn_time *next_deadline);
 
 #endif

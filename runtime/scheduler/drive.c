@@ -118,6 +118,7 @@ static enum end run_turn(struct core *core)
             entry_check_guards();
         }
         pirn__ct_maintain(core);
+        pirn__ct_look_around(core);
         pirn__ct_take_injected(core);
         task_list_append(&core->local, &core->pulled);
         core->pass = stat_get(&core->local.len);
@@ -160,7 +161,7 @@ static void stop(struct core *core)
     if (!core->stopped) {
         pirn__blocking_close(&core->ct->base.blocking);
         pirn__ct_drain(core);
-        pirn__handle_end_io(&core->ct->base);
+        pirn__handle_end_sources(&core->ct->base);
         pirn__ct_note_stopped(core->ct);
         pirn__ct_serve_walkers(core); /* one that asked since, and did not see that we stopped */
         pirn__waiters_tell_all(&core->ct->waiters);
@@ -238,7 +239,7 @@ int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *fram
 
 /* ---- turn ------------------------------------------------------------------------------------------ */
 
-int pirn__ct_turn(struct current_thread *ct, pirn_time until)
+int pirn__ct_turn(struct current_thread *ct, pirn_time until, pirn_time *next_deadline)
 {
     struct core *core;
     struct entry entry;
@@ -255,9 +256,12 @@ int pirn__ct_turn(struct current_thread *ct, pirn_time until)
     enter_runtime(&entry, ct, core);
     core->until = until;
     core->pass = core->passes = 0;
+    core->fd_has_timers = next_deadline == NULL;
     end = drive(core);
     if (end == END_STOPPED)
         stop(core);
+    else if (next_deadline != NULL)
+        *next_deadline = pirn__timers_next(&core->spawner.timers);
     leave_runtime(&entry);
     pirn__ct_put_core(core);
     pirn_handle_unref(&ct->base);

@@ -111,6 +111,21 @@ bool pirn__idle_sleeps(struct idle *idle, uint32_t worker)
     return sleeps;
 }
 
+bool pirn__idle_first_sleeper(struct idle *idle, uint32_t *worker)
+{
+    bool any;
+
+    /* mo: relaxed. One that goes to sleep just now is missed: it looks around first. */
+    if (AWAKE(atomic_load_explicit(&idle->word, memory_order_relaxed)) == idle->workers)
+        return false;
+    lock_take(&idle->lock);
+    any = idle->count != 0;
+    if (any)
+        *worker = idle->sleepers[0];
+    lock_give(&idle->lock);
+    return any;
+}
+
 bool pirn__idle_wake_self(struct idle *idle, uint32_t worker, bool search)
 {
     uint32_t i;

@@ -62,6 +62,8 @@ bool pirn__idle_searches_alone(const struct idle *idle);
 void pirn__idle_sleep(struct idle *idle, uint32_t worker, bool searched);
 /* Whether nobody has picked it since. */
 bool pirn__idle_sleeps(struct idle *idle, uint32_t worker);
+/* A worker that sleeps, the one that has slept longest; a hint. False: none does. */
+bool pirn__idle_first_sleeper(struct idle *idle, uint32_t *worker);
 /* It wakes for a reason of its own. @search: and searches from now on. False: somebody has picked it
  * meanwhile, so it searches already. */
 bool pirn__idle_wake_self(struct idle *idle, uint32_t worker, bool search);

@@ -328,6 +328,7 @@ const struct flavor_ops pirn__mt_flavor = {
     .link_queued = pirn__mt_link_queued,
     .timing = mt_timing,
     .is_awake = mt_is_awake,
+    .timer_set = pirn__mt_timer_set,
     .relieve = mt_relieve,
     .add_metrics = mt_add_metrics,
     .worker_metrics = mt_worker_metrics,

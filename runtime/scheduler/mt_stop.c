@@ -108,9 +108,9 @@ void pirn__worker_stop(struct worker *w, struct poller *p)
         return;
     w->stopped = true; /* what drops spawn from now on is refused */
     drain(mt, p);
-    pirn__handle_end_io(&mt->base);
     pirn__blocking_close(
         &mt->base.blocking); /* also if nobody calls shutdown: a fault stopped it */
+    pirn__handle_end_sources(&mt->base);
     pirn__spawner_give_back(&w->spawner);
     /* mo: release pairs with [stopped]: who sees it finds everything ended. */
     atomic_store_explicit(&mt->stop, MT_STOPPED, memory_order_release);

@@ -2,7 +2,7 @@
 /* The multi-thread scheduler: workers with queues of their own, which steal from each other.
  *
  * A worker is what a thread of the pool runs as; block_in_place passes it on to another thread. The
- * thread that has it is its runner. Implemented by worker.c, worker_find.c, mt_*.c, block_in_place.c. */
+ * thread that has it is its runner. Implemented by worker.c, worker_find.c, worker_sleep.c, mt_*.c, block_in_place.c. */
 #ifndef PIRN_RUNTIME_SCHEDULER_MULTI_THREAD_H
 #define PIRN_RUNTIME_SCHEDULER_MULTI_THREAD_H
 
@@ -38,12 +38,16 @@ struct worker {
     uint32_t index;
     bool searching;      /* counted as such in mt->idle */
     bool lifo_off;       /* until the slot is found empty */
+    bool driver_left;    /* as the watcher: nobody has looked at the driver since its last look */
+    bool woken_by_event; /* or by a timer: what ended its last sleep */
     bool stopped;        /* it drains the queues, as the last: what drops spawn is refused */
     uint32_t lifo_runs;  /* tasks from the slot since the last from elsewhere */
     uint32_t calls_seen; /* of base.calls */
     uint32_t until_event, until_global; /* polls, to the next maintenance and to the shared queue */
     uint64_t yield_mark; /* queue_pushed() when a task yielded; UINT64_MAX: none has */
     uint64_t polls_at_wake;
+    uint64_t turns_seen, awakenings_seen; /* as the watcher */
+    uint32_t overdue_seen;                /* whose timers it looked at last, of the others */
     pirn_time awake_since;
     struct tuning tuning;
     struct timing timing;
@@ -80,6 +84,8 @@ struct multi_thread {
     struct global_queue global;
     struct idle idle;
     struct shared_driver driver;
+    _Atomic(uint32_t) watcher;      /* a sleeping worker's index + 1, or 0: worker_sleep.c */
+    _Atomic(uint64_t) awakenings;   /* sleeps that have ended; a statistic */
     struct waiter_list waiters;     /* roots, to be told of the stop */
     _Atomic(uint32_t) stop;         /* enum mt_stop; a futex */
     _Atomic(uint32_t) stopped;      /* workers that have ended their tasks */
@@ -132,6 +138,19 @@ bool pirn__worker_take_over(struct worker *w);
 /* Between polls, at least every event_interval of them. A task may be in the caller's hands. */
 void pirn__worker_maintain(struct worker *w);
 
+/* ---- sleep: runtime/scheduler/worker_sleep.c ---- */
+/* Until there may be something to do. */
+void pirn__worker_sleep(struct worker *w);
+/* Tasks whose timers are due become ready. */
+void pirn__worker_fire_timers(struct worker *w, pirn_time now);
+/* So do those whose events have come, if nobody sleeps on the driver. */
+void pirn__worker_look_at_driver(struct worker *w);
+/* Whoever runs now may be in a long poll next: somebody who sleeps is to look after the driver and the
+ * timers meanwhile. */
+void pirn__mt_ensure_watch(struct multi_thread *mt);
+/* flavor_ops.timer_set */
+void pirn__mt_timer_set(struct pirn_handle *h, struct timers *t);
+
 /* ---- finding tasks: runtime/scheduler/worker_find.c ---- */
 /* The task in a worker's slot, which anybody may take; NULL: there is none. */
 struct header *pirn__worker_take_lifo(struct worker *w);
@@ -145,7 +164,8 @@ struct header *pirn__worker_search(struct worker *w);
 /* Whether the shared queue has something, sequentially consistent, after announcing sleep; or a
  * worker's says that it has more than the worker's own next: a hint. */
 bool pirn__mt_has_work(struct multi_thread *mt);
-/* Whether this worker has something that it need not look for. */
+/* Whether this worker has something that it need not look for; of its own, or in the shared queue too. */
+bool pirn__worker_has_own(struct worker *w);
 bool pirn__worker_has_work(struct worker *w);
 
 /* ---- for walkers: runtime/scheduler/mt_links.c ---- */

@@ -7,7 +7,9 @@
 
 #include <stddef.h>
 
+#include "runtime/os/clock.h"
 #include "runtime/os/futex.h"
+#include "task/cx.h"
 
 enum {
     EMPTY = 0,
@@ -46,42 +48,61 @@ static bool is_notified(void *arg)
     return atomic_load_explicit(&p->state, memory_order_seq_cst) == NOTIFIED;
 }
 
-static void sleep_on_word(struct parker *p)
+static void sleep_on_word(struct parker *p, pirn_time until)
 {
     if (!announce(p, PARKED))
         return;
     /* mo: relaxed. The exchange acquires. */
     while (atomic_load_explicit(&p->state, memory_order_relaxed) == PARKED)
-        (void)pirn__futex_wait(&p->state, PARKED, PIRN_NEVER);
+        if (!pirn__futex_wait(&p->state, PARKED, until))
+            break;
     /* mo: acquire pairs with [unpark]. */
     (void)atomic_exchange_explicit(&p->state, EMPTY, memory_order_acquire);
 }
 
-static void sleep_on_driver(struct parker *p, struct driver *d)
+static void sleep_on_driver(struct parker *p, struct driver *d, pirn_time until,
+                            struct wake_list *wakes)
 {
-    struct wake_list wakes;
-
     if (!announce(p, PARKED_ON_DRIVER))
         return;
-    wake_list_init(&wakes);
-    (void)pirn__driver_park(d, is_notified, p, PIRN_NEVER, &wakes);
-    pirn__wake_flush(&wakes);
+    (void)pirn__driver_park(d, is_notified, p, pirn__clock_until(until), wakes);
     /* mo: acquire pairs with [unpark]. */
     (void)atomic_exchange_explicit(&p->state, EMPTY, memory_order_acquire);
 }
 
-void pirn__parker_park(struct parker *p, struct shared_driver *d)
+static bool take_driver(struct shared_driver *d)
 {
-    /* mo: relaxed: a look saves the exchange. Acquire pairs with [turn] below: the driver is as the
-     * last sleeper left it. */
-    if (!atomic_load_explicit(&d->taken, memory_order_relaxed) &&
-        !atomic_exchange_explicit(&d->taken, true, memory_order_acquire)) {
-        sleep_on_driver(p, &d->driver);
-        /* mo: release pairs with [turn] above. */
-        atomic_store_explicit(&d->taken, false, memory_order_release);
+    /* mo: relaxed: a look saves the exchange. Acquire pairs with [turn] below: the driver is as its last
+     * holder left it. */
+    return !atomic_load_explicit(&d->taken, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&d->taken, true, memory_order_acquire);
+}
+
+static void give_driver(struct shared_driver *d)
+{
+    stat_add(&d->turns, 1);
+    /* mo: release pairs with [turn] above. */
+    atomic_store_explicit(&d->taken, false, memory_order_release);
+}
+
+void pirn__parker_park(struct parker *p, struct shared_driver *d, bool drive, pirn_time until,
+                       struct wake_list *wakes)
+{
+    if (drive && take_driver(d)) {
+        sleep_on_driver(p, &d->driver, until, wakes);
+        give_driver(d);
     } else {
-        sleep_on_word(p);
+        sleep_on_word(p, until);
     }
+}
+
+bool pirn__shared_driver_look(struct shared_driver *d, struct wake_list *wakes)
+{
+    if (!take_driver(d))
+        return false;
+    driver_look(&d->driver, wakes);
+    give_driver(d);
+    return !wake_list_is_empty(wakes);
 }
 
 void pirn__parker_unpark(struct parker *p, struct shared_driver *d)

@@ -55,15 +55,6 @@ void pirn__handle_set_io(struct pirn_handle *h, struct io *io)
     pirn__io_set_owner(io, &owner);
 }
 
-void pirn__handle_end_io(struct pirn_handle *h)
-{
-    struct wake_list wakes;
-
-    wake_list_init(&wakes);
-    pirn__io_shutdown(h->io, &wakes);
-    pirn__wake_flush(&wakes);
-}
-
 static void free_text(const pirn_alloc *a, const char *text)
 {
     if (text != NULL)
@@ -111,6 +102,18 @@ void pirn__handle_release(struct pirn_handle *h)
     out += pirn__cache_close(&h->shared.cells);
     if (ref_sub(&h->refs, BIAS - out + 1)) /* with our own */
         free_handle(h);
+}
+
+void pirn__handle_end_sources(struct pirn_handle *h)
+{
+    struct wake_list wakes;
+    struct spawner *sp;
+
+    wake_list_init(&wakes);
+    for (uint32_t i = 0; (sp = h->flavor->spawner(h, i)) != NULL; i++)
+        pirn__timers_close(&sp->timers, &wakes);
+    pirn__io_shutdown(h->io, &wakes);
+    pirn__wake_flush(&wakes);
 }
 
 pirn_handle *pirn_handle_ref(pirn_handle *h)

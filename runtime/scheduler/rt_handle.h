@@ -67,6 +67,8 @@ struct flavor_ops {
      * worker's long poll is to go on elsewhere. */
     bool (*is_awake)(struct pirn_handle *h);
     void (*relieve)(struct pirn_handle *h, uint32_t worker);
+    /* A timer in @t is the first to be due now: whoever sleeps until then is told. Any thread. */
+    void (*timer_set)(struct pirn_handle *h, struct timers *t);
     /* Adds what this flavour counts itself. */
     void (*add_metrics)(struct pirn_handle *h, pirn_metrics *m);
     void (*worker_metrics)(struct pirn_handle *h, uint32_t worker, pirn_worker_metrics *m);
@@ -115,8 +117,6 @@ void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
                        struct owned *owned, uint32_t shards);
 /* @io: of the flavour's driver; what is registered with it holds @h. */
 void pirn__handle_set_io(struct pirn_handle *h, struct io *io);
-/* Nobody waits on it any more: what is registered is told that the runtime has shut down. Once. */
-void pirn__handle_end_io(struct pirn_handle *h);
 /* The runtime is shut down for good and given up; the handle stays while anybody holds it. */
 void pirn__handle_release(struct pirn_handle *h);
 /* Frees what pirn__handle_init() made, and the texts. */
@@ -200,6 +200,10 @@ void pirn__join_fd_signal(void *data);
     .after_poll = pirn__handle_after_poll, .join_fd_vt = &pirn__join_fd_vt,                        \
     .join_fd_free = pirn__join_fd_free, .join_fd_forward = pirn__join_fd_forward,                  \
     .join_fd_signal = pirn__join_fd_signal
+
+/* All tasks have ended, and nobody waits on the driver any more: what others still wait for here, timers
+ * and descriptors, ends as well. Once. */
+void pirn__handle_end_sources(struct pirn_handle *h);
 
 /* Policies and hooks. */
 void pirn__report_fault(struct pirn_handle *h, const struct task_facts *f, int code,

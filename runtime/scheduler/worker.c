@@ -31,6 +31,7 @@ void pirn__worker_maintain(struct worker *w)
     pirn__tuning_end(&w->tuning, now, polls);
     tuning_begin(&w->tuning, now, polls);
     note_time(w, now);
+    pirn__worker_fire_timers(w, now);
     pirn__spawner_give_back(&w->spawner);
 }
 
@@ -47,34 +48,6 @@ static void tidy_memory(struct worker *w)
 }
 
 /* ---- sleep ------------------------------------------------------------------------------------------ */
-
-/* Whether the worker has to look up, asked after its sleep was announced. */
-static bool is_called(struct worker *w)
-{
-    return pirn__mt_has_work(w->mt) || pirn__mt_is_stopping(&w->mt->base) ||
-           pirn__worker_is_asked(w);
-}
-
-/* Until it is picked for new work, or called. */
-static void sleep_until_picked(struct worker *w)
-{
-    struct multi_thread *mt = w->mt;
-
-    pirn__idle_sleep(&mt->idle, w->index, w->searching);
-    w->searching = false;
-    /* Whoever picks it unparks it after; whoever calls it unparks it as well. */
-    while (!is_called(w)) {
-        pirn__parker_park(&w->parker, &mt->driver);
-        if (!pirn__idle_sleeps(&mt->idle, w->index)) {
-            w->searching = true;
-            return;
-        }
-    }
-    if (!pirn__idle_wake_self(&mt->idle, w->index, true))
-        pirn__parker_park(&w->parker,
-                          &mt->driver); /* somebody picked it: its unpark is on its way */
-    w->searching = true;
-}
 
 static void park(struct worker *w)
 {
@@ -97,7 +70,7 @@ static void park(struct worker *w)
         stat_add(&w->stats.parks_unparks, 1);
         if (polls == w->polls_at_wake)
             stat_add(&w->stats.noops, 1);
-        sleep_until_picked(w);
+        pirn__worker_sleep(w);
         stat_add(&w->stats.parks_unparks, 1);
         w->awake_since = pirn__clock_now();
         w->polls_at_wake = polls;
@@ -155,6 +128,7 @@ static void run(struct runner *r)
 
         if (UNLIKELY(w->until_event-- == 0 || handle_is_called(&w->mt->base, &w->calls_seen))) {
             pirn__worker_maintain(w);
+            pirn__worker_look_at_driver(w);
             pirn__worker_serve_walkers(w);
             if (pirn__mt_is_stopping(&w->mt->base))
                 return;

@@ -4,7 +4,8 @@
  * First in its slot and its own queue, every so many polls first in the shared one, so that what comes
  * from outside is not kept waiting by what goes on inside. Then at the other workers, from a random one
  * on. A single searcher goes on looking for a while before it sleeps: waking a thread costs more than
- * a hundred polls, and new work is seldom far. It looks at words that change seldom. */
+ * a hundred polls, and new work is seldom far. It looks at words that change seldom. A worker whose last
+ * sleep was ended by an event does not: what ends the next one comes from outside as well. */
 #include "runtime/os/clock.h"
 #include "runtime/os/random.h"
 #include "runtime/scheduler/multi_thread.h"
@@ -109,12 +110,16 @@ struct header *pirn__worker_next(struct worker *w)
     return pirn__global_is_empty(&w->mt->global) ? NULL : pull(w, PULL_MAX);
 }
 
-bool pirn__worker_has_work(struct worker *w)
+bool pirn__worker_has_own(struct worker *w)
 {
     /* mo: relaxed. Our own. */
     return atomic_load_explicit(&w->lifo, memory_order_relaxed) != NULL ||
-           queue_has_claimed(&w->queue) || !pirn__queue_is_empty(&w->queue) ||
-           !pirn__global_is_empty(&w->mt->global);
+           queue_has_claimed(&w->queue) || !pirn__queue_is_empty(&w->queue);
+}
+
+bool pirn__worker_has_work(struct worker *w)
+{
+    return pirn__worker_has_own(w) || !pirn__global_is_empty(&w->mt->global);
 }
 
 struct header *pirn__worker_before_yielded(struct worker *w, struct header *h)
@@ -122,6 +127,7 @@ struct header *pirn__worker_before_yielded(struct worker *w, struct header *h)
     struct header *first;
 
     pirn__worker_maintain(w);
+    pirn__worker_look_at_driver(w);
     w->until_event = 0; /* a walker is served when no task is in our hands */
     if (h == NULL || pirn__global_is_empty(&w->mt->global))
         return h;
@@ -268,7 +274,7 @@ struct header *pirn__worker_search(struct worker *w)
         return NULL;
     start = (uint32_t)(pirn__random_next(&w->spawner.random) % mt->base.workers);
     h = look_round(w, start);
-    if (h == NULL && mt->spin && pirn__idle_searches_alone(&mt->idle))
+    if (h == NULL && mt->spin && !w->woken_by_event && pirn__idle_searches_alone(&mt->idle))
         h = spin(w, start);
     return h;
 }

@@ -19,7 +19,7 @@ static void run(unsigned thread)
         return;
     }
     do {
-        sleep_until_picked(w);
+        pirn__worker_sleep(w);
         pirn__worker_serve_walkers(w);
     } while (atomic_load_explicit(&w->link_done, memory_order_relaxed) == 0);
 }

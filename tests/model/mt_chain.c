@@ -24,13 +24,13 @@ static void run(unsigned thread)
         atomic_store_explicit(&self.poller.stats.polls, 0, memory_order_relaxed);
         run_one(&r, pirn__worker_search(&workers[0]));
     } else {
-        /* As in sleep_until_picked(), once that is announced. */
+        /* As in pirn__worker_sleep(), once that is announced. */
         do
-            pirn__parker_park(&w->parker, &mt.driver);
+            pirn__parker_park(&w->parker, &mt.driver, true, PIRN_NEVER, NULL);
         while (pirn__idle_sleeps(&mt.idle, 1));
         w->searching = true;
         while ((h = pirn__worker_search(w)) == NULL)
-            sleep_until_picked(w);
+            pirn__worker_sleep(w);
         run_task(h);
     }
 }

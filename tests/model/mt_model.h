@@ -36,7 +36,7 @@ enum {
 #define pirn__owned_pop(list, t)              ((void)(list), (void)(t), false)
 #define pirn__blocking_shutdown(blocking, by) ((void)(blocking), (void)(by), 0)
 #define pirn__blocking_close(blocking)        ((void)(blocking))
-#define pirn__handle_end_io(handle)           ((void)(handle))
+#define pirn__handle_end_sources(rt)          ((void)(rt))
 #define timing_is_on(timing)                  ((void)(timing), false)
 #define pirn__timing_begin(timing, h, poll)   ((void)(h))
 #define pirn__timing_end(timing, poll)        ((void)(poll))
@@ -73,6 +73,7 @@ const struct flavor_ops pirn__mt_flavor;
 #include "runtime/scheduler/worker_find.c"
 #define run worker_loop
 #include "runtime/scheduler/worker.c"
+#include "runtime/scheduler/worker_sleep.c"
 #undef run
 
 /* ---- a runtime of one or two workers, all awake ---------------------------------------------------- */
@@ -107,6 +108,7 @@ static void worker_setup(struct worker *w)
     w->mt = &mt;
     w->index = (uint32_t)(w - workers);
     w->searching = w->lifo_off = w->stopped = false;
+    w->driver_left = w->woken_by_event = false;
     w->lifo_runs = 0;
     w->until_event = w->until_global = 1000;
     w->yield_mark = UINT64_MAX;
@@ -126,6 +128,7 @@ static void mt_setup(uint32_t count)
     mt.base.workers = count;
     mt.base.shards = 0;
     mt.base.watchdog = NULL;
+    mt.base.io = &mt.driver.driver.io;
     mt.base.flags = 0;
     mt.lifo = true;
     mt.spin = false;
@@ -137,6 +140,7 @@ static void mt_setup(uint32_t count)
     atomic_store_explicit(&mt.links_moving, 0, memory_order_relaxed);
     atomic_store_explicit(&mt.driver.driver.state, AWAKE, memory_order_relaxed);
     atomic_store_explicit(&mt.driver.taken, false, memory_order_relaxed);
+    atomic_store_explicit(&mt.watcher, 0, memory_order_relaxed);
     pirn__global_init(&mt.global);
     pirn__idle_init(&mt.idle, count, sleepers);
     pirn__waiters_init(&mt.waiters);

@@ -18,7 +18,7 @@ static void run(unsigned thread)
         assert(push_task(0));
         return;
     }
-    sleep_until_picked(&workers[0]);
+    pirn__worker_sleep(&workers[0]);
     /* It has been woken for the task, or has seen it: there was nothing else. */
     h = pirn__worker_search(&workers[0]);
     assert(h != NULL);

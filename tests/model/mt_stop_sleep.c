@@ -14,7 +14,7 @@ static void run(unsigned thread)
         return;
     }
     while (!pirn__mt_is_stopping(&mt.base))
-        sleep_until_picked(&workers[0]);
+        pirn__worker_sleep(&workers[0]);
 }
 
 static void check(void)

@@ -23,7 +23,7 @@ static void work(struct worker *w, int n)
         if (h == NULL)
             h = pirn__worker_search(w);
         if (h == NULL) {
-            sleep_until_picked(w);
+            pirn__worker_sleep(w);
             continue;
         }
         run_one(&r, h);

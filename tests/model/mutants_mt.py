@@ -10,13 +10,14 @@ GLOBAL = "runtime/scheduler/global_queue.c"
 IDLE = "runtime/scheduler/idle.c"
 PARK = "runtime/scheduler/park.c"
 WORKER = "runtime/scheduler/worker.c"
+SLEEP = "runtime/scheduler/worker_sleep.c"
 SCHEDULE = "runtime/scheduler/mt_schedule.c"
 FIND = "runtime/scheduler/worker_find.c"
 LINKS = "runtime/scheduler/mt_links.c"
 STOP = "runtime/scheduler/mt_stop.c"
 WATCHDOG = "runtime/scheduler/watchdog.c"
 
-FILES = (QUEUE, GLOBAL, IDLE, PARK, WORKER, SCHEDULE, FIND, LINKS, STOP, WATCHDOG, SPIN)
+FILES = (QUEUE, GLOBAL, IDLE, PARK, WORKER, SLEEP, SCHEDULE, FIND, LINKS, STOP, WATCHDOG, SPIN)
 
 MUTANTS = [
     # ---- queues ----
@@ -95,20 +96,20 @@ MUTANTS = [
     return false;""",
            ["global_close"]),
     # ---- sleep ----
-    Mutant("sleeper-looks-at-nothing", WORKER,
+    Mutant("sleeper-looks-at-nothing", SLEEP,
            "    return pirn__mt_has_work(w->mt) || pirn__mt_is_stopping(&w->mt->base) ||",
            "    return pirn__mt_is_stopping(&w->mt->base) ||",
            ["mt_sleep", "mt_search"]),
-    Mutant("sleeper-looks-before-it-says-so", WORKER,
-           """    pirn__idle_sleep(&mt->idle, w->index, w->searching);
-    w->searching = false;
+    Mutant("sleeper-looks-before-it-says-so", SLEEP,
+           """    pirn__idle_sleep(idle, w->index, w->searching);
+    w->searching = true;
     /* Whoever picks it unparks it after; whoever calls it unparks it as well. */
-    while (!is_called(w)) {""",
+    while (!found && !is_called(w)) {""",
            """    bool called = is_called(w);
 
-    pirn__idle_sleep(&mt->idle, w->index, w->searching);
-    w->searching = false;
-    while (!called) {""",
+    pirn__idle_sleep(idle, w->index, w->searching);
+    w->searching = true;
+    while (!found && !called) {""",
            ["mt_sleep", "mt_search"]),
     Mutant("idle-word-acq-rel", IDLE,
            "return atomic_fetch_add_explicit(&idle->word, n, memory_order_seq_cst);",
@@ -175,17 +176,17 @@ MUTANTS = [
            "return p == NULL;",
            ["parker_driver"]),
     Mutant("two-on-the-driver", PARK,
-           "        !atomic_exchange_explicit(&d->taken, true, memory_order_acquire)) {",
-           "        d != NULL) {",
+           "           !atomic_exchange_explicit(&d->taken, true, memory_order_acquire);",
+           "           d != NULL;",
            ["parker_two"]),
     Mutant("driver-given-back-relaxed", PARK,
            "atomic_store_explicit(&d->taken, false, memory_order_release);",
            "atomic_store_explicit(&d->taken, false, memory_order_relaxed);",
            ["parker_two"]),
     Mutant("driver-kept", PARK,
-           """        atomic_store_explicit(&d->taken, false, memory_order_release);
+           """    atomic_store_explicit(&d->taken, false, memory_order_release);
 """,
-           """        (void)0;
+           """    (void)0;
 """,
            ["parker_driver", "parker_two"]),
     # ---- what is passed on ----

@@ -20,10 +20,17 @@
 
 /* ---- the eventfd, behind its epoll descriptor. Relaxed: it wakes, it publishes nothing. ---------- */
 
+#include "runtime/io/alarm.h"
 #include "runtime/io/io.h"
 
-/* No event wakes a task here. */
-#define pirn__wake_flush(wakes) ((void)(wakes))
+/* No event, and no timer, wakes a task here. */
+#include "runtime/os/clock.h"
+#include "runtime/time/timers.h"
+
+#define pirn__wake_flush(wakes)                  ((void)(wakes))
+#define pirn__timers_next(timers)                ((void)(timers), PIRN_NEVER)
+#define pirn__timers_advance(timers, now, wakes) ((void)(timers), (void)(now), (void)(wakes))
+#define pirn__clock_until(deadline)              ((void)(deadline), PIRN_NEVER)
 
 static atomic_int model_fd;
 
@@ -76,6 +83,9 @@ void pirn__io_uncall(struct io *io)
     (void)io;
     (void)atomic_exchange_explicit(&model_fd, 0, memory_order_relaxed);
 }
+
+#define pirn__alarm_close(alarm)   ((void)(alarm))
+#define pirn__alarm_set(alarm, at) ((void)(alarm), (void)(at))
 
 #undef unlink
 #undef link
