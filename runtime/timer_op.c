@@ -23,7 +23,7 @@ static struct spawner *timers_spawner(struct pirn_handle *h)
 /* Inserts it; its waker is set. */
 static void insert_timer(struct timer *t, struct spawner *sp, pirn_time at)
 {
-    if (pirn__timers_insert(&sp->timers, t, at) && UNLIKELY(pirn__context.spawner != sp))
+    if (pirn__timers_insert(&sp->timers, t, at))
         pirn__handle_timer_set(sp->rt, &sp->timers);
 }
 

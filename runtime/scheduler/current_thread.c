@@ -107,7 +107,7 @@ void pirn__ct_put_core(struct core *core)
             if (needs_a_turn(core))
                 pirn__driver_unpark(&ct->driver);
             if (core->fd_has_timers)
-                pirn__alarm_set(&ct->driver.alarm, pirn__timers_next(&core->spawner.timers));
+                pirn__alarm_set(&ct->driver.alarm, pirn__ct_next_deadline(core));
         }
         /* mo: release pairs with [core] in take_core; seq_cst pairs with [core] in waiter.c: a
          * waiter counts itself, then tries to take the core. */
@@ -161,7 +161,7 @@ struct header *pirn__ct_next_task(struct core *core)
 
 static void update_clock(struct core *core, struct wake_list *wakes)
 {
-    pirn_time now = pirn__clock_now();
+    pirn_time now = pirn__rt_now(&core->ct->base);
 
     core->clock_turn = core->turns;
     core->poller.tick = pirn__handle_tick(&core->ct->base, now);
@@ -178,6 +178,25 @@ void pirn__ct_look_around(struct core *core)
     if (io_has_sources(&driver->io))
         driver_look(driver, &wakes);
     pirn__wake_flush(&wakes);
+}
+
+/* How long nothing is due. While the clock is paused: for ever; whoever moves it tells. */
+static int64_t time_to_timer(struct core *core)
+{
+    const struct pirn_handle *h = &core->ct->base;
+    pirn_time at = pirn__timers_next(&core->spawner.timers), now;
+
+    if (at == PIRN_NEVER || UNLIKELY(rt_clock_is_paused(&h->clock)))
+        return PIRN_NEVER;
+    now = pirn__rt_now(h);
+    return at > now ? at - now : 0;
+}
+
+pirn_time pirn__ct_next_deadline(struct core *core)
+{
+    int64_t left = time_to_timer(core);
+
+    return left == PIRN_NEVER ? PIRN_NEVER : left == 0 ? 0 : pirn__clock_now() + left;
 }
 
 void pirn__ct_timer_set(struct pirn_handle *h, struct timers *t)
@@ -283,16 +302,22 @@ bool pirn__ct_has_work(struct core *core)
            !pirn__inject_is_empty(&ct->inject);
 }
 
-/* Asked after the sleep was announced. */
-static bool pending(void *arg)
+static bool has_reason(struct core *core)
 {
-    struct core *core = arg;
     struct current_thread *ct = core->ct;
 
     if (pirn__ct_has_work(core) || (core->root != NULL && pirn__root_is_woken(core->root)) ||
         pirn__ct_is_stopping(ct))
         return true;
     return is_asked(ct) || pirn__timers_next(&core->spawner.timers) < core->sleep_until;
+}
+
+/* Asked after the sleep was announced. */
+static bool pending(void *arg)
+{
+    struct core *core = arg;
+
+    return has_reason(core) || pirn__handle_may_jump(&core->ct->base, &core->spawner.timers);
 }
 
 void pirn__ct_set_awake(struct current_thread *ct, bool awake)
@@ -317,7 +342,13 @@ void pirn__ct_park(struct core *core)
     struct wake_list wakes;
 
     core->sleep_until = pirn__timers_next(&core->spawner.timers);
-    if (pending(core) || spare_sleep(core))
+    if (has_reason(core))
+        return;
+    if (UNLIKELY(pirn__handle_jump(&ct->base, &core->spawner.timers))) {
+        pirn__ct_look_around(core);
+        return;
+    }
+    if (spare_sleep(core))
         return;
     (void)scope_swap_id(0); /* hooks and sleep are no task's */
     poller_idle(&core->poller);
@@ -326,8 +357,7 @@ void pirn__ct_park(struct core *core)
     stat_add(&core->parks, 1); /* before: whoever looks while we sleep finds it counted */
     pirn__ct_set_awake(ct, false);
     wake_list_init(&wakes);
-    if (pirn__driver_park(&ct->driver, pending, core, pirn__clock_until(core->sleep_until),
-                          &wakes)) {
+    if (pirn__driver_park(&ct->driver, pending, core, time_to_timer(core), &wakes)) {
         if (!core->woken_by_event)
             pirn__patience_slept(&core->patience);
         update_clock(core, &wakes);

@@ -106,6 +106,8 @@ struct core *pirn__ct_take_core(struct current_thread *ct);
 void pirn__ct_put_core(struct core *core);
 /* From now on the descriptor shows, while nobody drives, whether there is work. */
 void pirn__ct_use_fd(struct current_thread *ct);
+/* When a foreign loop is to turn for the first timer, by the system's clock; 0: now; PIRN_NEVER. */
+pirn_time pirn__ct_next_deadline(struct core *core);
 /* flavor_ops.timer_set */
 void pirn__ct_timer_set(struct pirn_handle *h, struct timers *t);
 /* Anything to do without waiting, as far as this thread sees? */

@@ -122,6 +122,8 @@ static enum end run_turn(struct core *core)
         pirn__ct_take_injected(core);
         task_list_append(&core->local, &core->pulled);
         core->pass = stat_get(&core->local.len);
+        if (core->pass == 0 && pirn__handle_jump(&ct->base, &core->spawner.timers))
+            continue;
         if (core->pass == 0)
             return END_IDLE;
         if (core->passes != 0 &&
@@ -261,7 +263,7 @@ int pirn__ct_turn(struct current_thread *ct, pirn_time until, pirn_time *next_de
     if (end == END_STOPPED)
         stop(core);
     else if (next_deadline != NULL)
-        *next_deadline = pirn__timers_next(&core->spawner.timers);
+        *next_deadline = pirn__ct_next_deadline(core);
     leave_runtime(&entry);
     pirn__ct_put_core(core);
     pirn_handle_unref(&ct->base);

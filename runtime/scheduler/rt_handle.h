@@ -67,8 +67,6 @@ struct flavor_ops {
      * worker's long poll is to go on elsewhere. */
     bool (*is_awake)(struct pirn_handle *h);
     void (*relieve)(struct pirn_handle *h, uint32_t worker);
-    /* A timer in @t is the first to be due now: whoever sleeps until then is told. Any thread. */
-    void (*timer_set)(struct pirn_handle *h, struct timers *t);
     /* Adds what this flavour counts itself. */
     void (*add_metrics)(struct pirn_handle *h, pirn_metrics *m);
     void (*worker_metrics)(struct pirn_handle *h, uint32_t worker, pirn_worker_metrics *m);
@@ -153,7 +151,7 @@ static inline pirn_time pirn__rt_now(const struct pirn_handle *h)
 }
 
 /* Timers of a runtime are due earlier than all were before, or (NULL) no blocking task runs any more:
- * whoever sleeps is told. Not for the thread that runs them. */
+ * whoever sleeps is told. */
 static inline void pirn__handle_timer_set(struct pirn_handle *h, struct timers *t)
 {
     if (h->flavor->timer_set != NULL)

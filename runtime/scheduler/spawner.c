@@ -32,7 +32,6 @@ void pirn__spawner_init(struct spawner *sp, struct pirn_handle *rt, struct polle
     if (rt_clock_is_paused(&rt->clock))
         pirn__timers_set_exact(&sp->timers, rt->started_at, true);
     pirn__cache_init(&sp->cells, &rt->sched.alloc);
-    pirn__timers_init(&sp->timers, rt->started_at);
     /* mo: relaxed. Not shared yet. */
     atomic_store_explicit(&sp->spawned, 0, memory_order_relaxed);
 }
