@@ -50,7 +50,7 @@ static int poll_mpsc_recv(void *frame, pirn_cx *cx, void *out)
     return pirn_mpsc_recv_poll(&call->op, cx, call->at.mpsc_rx, call->to);
 }
 
-int pirn_mpsc_recv_wait(pirn_mpsc_rx *rx, void *elem, pirn_time deadline)
+int pirn_mpsc_recv_wait(pirn_mpsc_rx *rx, pirn_time deadline, void *elem)
 {
     struct channel_call call = {.at.mpsc_rx = rx, .to = elem};
 
@@ -65,8 +65,8 @@ static int poll_mpsc_recv_many(void *frame, pirn_cx *cx, void *out)
     return pirn_mpsc_recv_many_poll(&call->op, cx, call->at.mpsc_rx, call->to, call->max, call->n);
 }
 
-int pirn_mpsc_recv_many_wait(pirn_mpsc_rx *rx, void *elems, size_t max, size_t *n,
-                             pirn_time deadline)
+int pirn_mpsc_recv_many_wait(pirn_mpsc_rx *rx, void *elems, size_t max, pirn_time deadline,
+                             size_t *n)
 {
     struct channel_call call = {.at.mpsc_rx = rx, .to = elems, .max = max, .n = n};
 
@@ -81,7 +81,7 @@ static int poll_oneshot_recv(void *frame, pirn_cx *cx, void *out)
     return pirn_oneshot_recv_poll(&call->op, cx, call->at.oneshot_rx, call->to);
 }
 
-int pirn_oneshot_recv_wait(pirn_oneshot_rx *rx, void *elem, pirn_time deadline)
+int pirn_oneshot_recv_wait(pirn_oneshot_rx *rx, pirn_time deadline, void *elem)
 {
     struct channel_call call = {.at.oneshot_rx = rx, .to = elem};
 
@@ -111,8 +111,8 @@ static int poll_broadcast_recv(void *frame, pirn_cx *cx, void *out)
     return pirn_broadcast_recv_poll(&call->op, cx, call->at.broadcast_rx, call->to, call->missed);
 }
 
-int pirn_broadcast_recv_wait(pirn_broadcast_rx *rx, void *elem, uint64_t *missed,
-                             pirn_time deadline)
+int pirn_broadcast_recv_wait(pirn_broadcast_rx *rx, pirn_time deadline, void *elem,
+                             uint64_t *missed)
 {
     struct channel_call call = {.at.broadcast_rx = rx, .to = elem, .missed = missed};
 

@@ -30,14 +30,14 @@ extern "C" {
  */
 PIRN_API PIRN_MUST_USE int pirn_mpsc_send_wait(pirn_mpsc_tx *tx, const void *elem,
                                                pirn_time deadline);
-PIRN_API PIRN_MUST_USE int pirn_mpsc_recv_wait(pirn_mpsc_rx *rx, void *elem, pirn_time deadline);
+PIRN_API PIRN_MUST_USE int pirn_mpsc_recv_wait(pirn_mpsc_rx *rx, pirn_time deadline, void *elem);
 PIRN_API PIRN_MUST_USE int pirn_mpsc_recv_many_wait(pirn_mpsc_rx *rx, void *elems, size_t max,
-                                                    size_t *n, pirn_time deadline);
-PIRN_API PIRN_MUST_USE int pirn_oneshot_recv_wait(pirn_oneshot_rx *rx, void *elem,
-                                                  pirn_time deadline);
+                                                    pirn_time deadline, size_t *n);
+PIRN_API PIRN_MUST_USE int pirn_oneshot_recv_wait(pirn_oneshot_rx *rx, pirn_time deadline,
+                                                  void *elem);
 PIRN_API PIRN_MUST_USE int pirn_watch_changed_wait(pirn_watch_rx *rx, pirn_time deadline);
-PIRN_API PIRN_MUST_USE int pirn_broadcast_recv_wait(pirn_broadcast_rx *rx, void *elem,
-                                                    uint64_t *missed, pirn_time deadline);
+PIRN_API PIRN_MUST_USE int pirn_broadcast_recv_wait(pirn_broadcast_rx *rx, pirn_time deadline,
+                                                    void *elem, uint64_t *missed);
 
 #ifdef __cplusplus
 }
