@@ -111,6 +111,10 @@ MUTANTS = [
     w->searching = true;
     while (!found && !called) {""",
            ["mt_sleep", "mt_search"]),
+    Mutant("watcher-called-is-taken-for-woken", SLEEP,
+           "        if (!pirn__idle_sleeps(idle, w->index))",
+           "        if (w->index + 1 != 0)",
+           ["mt_watcher"]),
     Mutant("idle-word-acq-rel", IDLE,
            "return atomic_fetch_add_explicit(&idle->word, n, memory_order_seq_cst);",
            "return atomic_fetch_add_explicit(&idle->word, n, memory_order_acq_rel);",
