@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include <pirn/addr.h>
+#include <pirn/io.h>
 #include <pirn/op.h>
 #include <pirn/runtime.h>
 
@@ -94,13 +95,13 @@ PIRN_API PIRN_MUST_USE int pirn_stream_write_all_poll(pirn_op *op, pirn_cx *cx, 
  * pirn_stream_sendfile_poll() - write a part of a file, without copying it through memory
  * @file:   a descriptor of a regular file, open for reading; borrowed until the operation is idle
  * @offset: of the first byte; the file's own position is neither used nor moved
- * @n:      bytes
+ * @n:      bytes, less than 2^40
  * @sent:   receives how many were sent: @n, or less if the file ended first
  *
  * What of the file is not in the page cache is read from the disk by the thread that polls.
  * Dropped half-way, or ended by an error: as pirn_stream_write_all_poll().
- * Return: as pirn_stream_write_poll(); -EINVAL: @file cannot be mapped, or @offset is negative;
- * -EIO: the disk failed. (nginx: sendfile on; tokio has none)
+ * Return: as pirn_stream_write_poll(); -EINVAL: @file is none that can be mapped, @offset is
+ * negative, or @n too large; -EIO: the disk failed. (nginx: sendfile on; tokio has none)
  */
 PIRN_API PIRN_MUST_USE int pirn_stream_sendfile_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s,
                                                      int file, off_t offset, size_t n,
@@ -122,11 +123,11 @@ PIRN_API PIRN_MUST_USE int pirn_stream_shutdown(pirn_stream *s);
 
 /**
  * pirn_stream_ready_poll() - wait until there is something to read, or room to write
- * @interest: PIRN_READABLE, PIRN_WRITABLE or both
- * @ready:    receives which; a hint: the next read or write may still have to wait
+ * @interest: PIRN_READABLE or PIRN_WRITABLE, not both: -EINVAL; to wait for either, use two operations
+ * @ready:    receives both that are so; a hint: the next read or write may still have to wait
  *
  * For connections that are idle and shall not keep a buffer. The end of the stream and errors count
- * as both. Waits in the directions asked for, as a read or a write does. Nothing is lost by a drop.
+ * as both. Waits as a read or a write does, in its place. Nothing is lost by a drop.
  * Return: 0; PIRN_PENDING; as in pirn/net.h. (tokio: TcpStream::ready)
  */
 PIRN_API PIRN_MUST_USE int pirn_stream_ready_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s,
