@@ -83,7 +83,8 @@ func countRow(r *row, opsMin int) {
 
 func allRows() []row {
 	var rows []row
-	for _, group := range [][]row{ctRows, mtRows, linkingRows, memoryRows, latencyRows} {
+	for _, group := range [][]row{ctRows, mtRows, syncRows, timeRows, linkingRows, memoryRows,
+		latencyRows} {
 		rows = append(rows, group...)
 	}
 	return rows

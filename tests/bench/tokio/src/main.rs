@@ -6,6 +6,8 @@ mod latency;
 mod linking;
 mod memory;
 mod mt;
+mod sync;
+mod time;
 
 use std::time::Instant;
 
@@ -110,6 +112,8 @@ fn main() {
 
     rows.extend(ct::rows());
     rows.extend(mt::rows());
+    rows.extend(sync::rows());
+    rows.extend(time::rows());
     rows.extend(linking::rows());
     rows.extend(blocking::rows());
     rows.extend(memory::rows());
