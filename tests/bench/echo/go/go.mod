@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module echo-go
+
+go 1.19
