@@ -9,10 +9,13 @@ struct channel_call {
         pirn_mpsc_tx *mpsc_tx;
         pirn_mpsc_rx *mpsc_rx;
         pirn_oneshot_rx *oneshot_rx;
+        pirn_watch_rx *watch_rx;
+        pirn_broadcast_rx *broadcast_rx;
     } at;
     const void *from;
     void *to;
     size_t max, *n;
+    uint64_t *missed;
 };
 
 static int wait_for_channel(int (*poll)(void *frame, pirn_cx *cx, void *out),
@@ -47,7 +50,7 @@ static int poll_mpsc_recv(void *frame, pirn_cx *cx, void *out)
     return pirn_mpsc_recv_poll(&call->op, cx, call->at.mpsc_rx, call->to);
 }
 
-int pirn_mpsc_recv_wait(pirn_mpsc_rx *rx, void *elem, pirn_time deadline)
+int pirn_mpsc_recv_wait(pirn_mpsc_rx *rx, pirn_time deadline, void *elem)
 {
     struct channel_call call = {.at.mpsc_rx = rx, .to = elem};
 
@@ -62,8 +65,8 @@ static int poll_mpsc_recv_many(void *frame, pirn_cx *cx, void *out)
     return pirn_mpsc_recv_many_poll(&call->op, cx, call->at.mpsc_rx, call->to, call->max, call->n);
 }
 
-int pirn_mpsc_recv_many_wait(pirn_mpsc_rx *rx, void *elems, size_t max, size_t *n,
-                             pirn_time deadline)
+int pirn_mpsc_recv_many_wait(pirn_mpsc_rx *rx, void *elems, size_t max, pirn_time deadline,
+                             size_t *n)
 {
     struct channel_call call = {.at.mpsc_rx = rx, .to = elems, .max = max, .n = n};
 
@@ -78,9 +81,40 @@ static int poll_oneshot_recv(void *frame, pirn_cx *cx, void *out)
     return pirn_oneshot_recv_poll(&call->op, cx, call->at.oneshot_rx, call->to);
 }
 
-int pirn_oneshot_recv_wait(pirn_oneshot_rx *rx, void *elem, pirn_time deadline)
+int pirn_oneshot_recv_wait(pirn_oneshot_rx *rx, pirn_time deadline, void *elem)
 {
     struct channel_call call = {.at.oneshot_rx = rx, .to = elem};
 
     return wait_for_channel(poll_oneshot_recv, &call, deadline);
+}
+
+static int poll_watch_changed(void *frame, pirn_cx *cx, void *out)
+{
+    struct channel_call *call = frame;
+
+    (void)out;
+    return pirn_watch_changed_poll(&call->op, cx, call->at.watch_rx);
+}
+
+int pirn_watch_changed_wait(pirn_watch_rx *rx, pirn_time deadline)
+{
+    struct channel_call call = {.at.watch_rx = rx};
+
+    return wait_for_channel(poll_watch_changed, &call, deadline);
+}
+
+static int poll_broadcast_recv(void *frame, pirn_cx *cx, void *out)
+{
+    struct channel_call *call = frame;
+
+    (void)out;
+    return pirn_broadcast_recv_poll(&call->op, cx, call->at.broadcast_rx, call->to, call->missed);
+}
+
+int pirn_broadcast_recv_wait(pirn_broadcast_rx *rx, pirn_time deadline, void *elem,
+                             uint64_t *missed)
+{
+    struct channel_call call = {.at.broadcast_rx = rx, .to = elem, .missed = missed};
+
+    return wait_for_channel(poll_broadcast_recv, &call, deadline);
 }

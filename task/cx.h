@@ -86,6 +86,17 @@ static inline void poller_idle(struct poller *p)
 /* Takes one unit of budget. False: used up; the caller returns PIRN_PENDING, and the task is
  * polled again after the others. */
 bool pirn__cx_take_unit(struct pirn_cx *cx);
+/* The same, where it is hot. */
+static inline bool cx_take_unit(struct pirn_cx *cx)
+{
+    if (cx->budget_full != PIRN_UNLIMITED) {
+        if (UNLIKELY(cx->budget == 0))
+            return pirn__cx_take_unit(cx);
+        cx->budget--;
+    }
+    return true;
+}
+
 /* Puts it back: the operation made no progress. */
 static inline void cx_return_unit(struct pirn_cx *cx)
 {

@@ -30,4 +30,27 @@ static inline bool ref_sub(ref_count *r, uint64_t n)
     return atomic_fetch_sub_explicit(r, n, memory_order_acq_rel) == n;
 }
 
+/* One more, by a holder of none, who knows that the object's memory is still there. Return: false: there
+ * was none any more, and there will be none. */
+static inline bool ref_add_unless_none(ref_count *r)
+{
+    /* mo: relaxed. A guess. */
+    uint64_t n = atomic_load_explicit(r, memory_order_relaxed);
+
+    do {
+        if (n == 0)
+            return false;
+        /* mo: relaxed, as in add. */
+    } while (!atomic_compare_exchange_strong_explicit(r, &n, n + 1, memory_order_relaxed,
+                                                      memory_order_relaxed));
+    return true;
+}
+
+/* Whether the caller's is the only one, so that the object is its own: nobody can add to it. */
+static inline bool ref_is_last(const ref_count *r)
+{
+    /* mo: acquire pairs with [ref] in those before: their accesses happen before ours. */
+    return atomic_load_explicit(r, memory_order_acquire) == 1;
+}
+
 #endif

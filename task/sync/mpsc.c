@@ -217,19 +217,8 @@ pirn_mpsc_weak *pirn_mpsc_weak_ref(pirn_mpsc_weak *w)
 pirn_mpsc_tx *pirn_mpsc_weak_upgrade(pirn_mpsc_weak *w)
 {
     struct mpsc *c = (struct mpsc *)w;
-    uint64_t n;
 
-    if (c == NULL)
-        return NULL;
-    /* mo: relaxed. A guess. */
-    n = atomic_load_explicit(&c->senders, memory_order_relaxed);
-    do {
-        if (n == 0)
-            return NULL;
-        /* mo: relaxed. The weak handle keeps the channel; a count that is not 0 keeps it open. */
-    } while (!atomic_compare_exchange_strong_explicit(&c->senders, &n, n + 1, memory_order_relaxed,
-                                                      memory_order_relaxed));
-    return (pirn_mpsc_tx *)c;
+    return c != NULL && ref_add_unless_none(&c->senders) ? (pirn_mpsc_tx *)c : NULL;
 }
 
 void pirn_mpsc_weak_unref(pirn_mpsc_weak *w)

@@ -28,6 +28,7 @@
 #include "task/base/ref.h"
 #include "task/base/spin.h"
 #include "task/sync/chan_wait.h"
+#include "task/sync/elem.h"
 
 enum {
     HEAD_WANTED = 1,
@@ -101,14 +102,14 @@ struct mpsc_ring *pirn__mpsc_ring_new(size_t elem_size, size_t size, uint64_t ba
 /* How many elements the ring after @r has, or, NULL, an unbounded channel's first. */
 size_t pirn__mpsc_ring_size(size_t elem_size, const struct mpsc_ring *r);
 
-/* guard: lock. There is room, and in an unbounded channel's newest ring too. */
-void pirn__mpsc_put(struct mpsc *c, const void *elem);
-
 /* guard: lock. Whether an unbounded channel's newest ring has room. */
 bool pirn__mpsc_ring_has_room(struct mpsc *c);
 
 /* guard: lock. Puts @r behind the newest ring. */
 void pirn__mpsc_ring_append(struct mpsc *c, struct mpsc_ring *r);
+
+/* guard: the receiver. The oldest ring is empty and has a successor: frees it. Return: that one. */
+struct mpsc_ring *pirn__mpsc_ring_next(struct mpsc *c);
 
 /* guard: the receiver. Takes up to @max elements in order, and makes their room known. Return: how
  * many; *@wanted: somebody waits for it. */
@@ -116,6 +117,64 @@ size_t pirn__mpsc_take(struct mpsc *c, void *elems, size_t max, bool *wanted);
 
 /* guard: the receiver, and no sender any more. Drops what is in it, and frees the rings. */
 void pirn__mpsc_discard(struct mpsc *c);
+
+/* guard: lock. There is room, and in an unbounded channel's newest ring too. */
+static inline void mpsc_put(struct mpsc *c, const void *elem)
+{
+    /* mo: relaxed. Only the lock's holder writes it. */
+    uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
+    size_t at = c->put_at + 1;
+
+    elem_move(c->newest->elems + c->put_at * c->elem_size, elem, c->elem_size);
+    c->put_at = at == c->newest->size ? 0 : at;
+    /* mo: release pairs with [mpsc-tail] in the receiver: the element is there, and so is the end of
+     * the ring before this one. */
+    atomic_store_explicit(&c->tail, tail + 1, memory_order_release);
+}
+
+/* The ring that has the slot at @head, of which there is one. */
+static inline struct mpsc_ring *mpsc_ring_at(struct mpsc *c, uint64_t head)
+{
+    /* mo: relaxed: see pirn__mpsc_ring_append(). */
+    if (UNLIKELY(atomic_load_explicit(&c->oldest->end, memory_order_relaxed) == head))
+        return pirn__mpsc_ring_next(c);
+    return c->oldest;
+}
+
+/* The next @n elements have been read, or dropped where they lie. */
+static inline void mpsc_skip(struct mpsc *c, const struct mpsc_ring *r, size_t n)
+{
+    c->take_at = c->take_at + n == r->size ? 0 : c->take_at + n;
+}
+
+/* The room of @n more is the senders'. Return: whether somebody waits for it. */
+static inline bool mpsc_publish_head(struct mpsc *c, uint64_t head, size_t n)
+{
+    if (c->capacity == PIRN_UNBOUNDED) {
+        /* mo: release pairs with [mpsc-head] in senders: we have done with the slots. */
+        atomic_store_explicit(&c->head, (head + n) * HEAD_ONE, memory_order_release);
+        return false;
+    }
+    /* mo: release as above. Acquire pairs with [mpsc-wanted] in whoever began to wait: what it left
+     * under the lock is seen there. One word with HEAD_WANTED: see above. */
+    return atomic_fetch_add_explicit(&c->head, n * HEAD_ONE, memory_order_acq_rel) & HEAD_WANTED;
+}
+
+/* As pirn__mpsc_take() of one element. */
+static inline bool mpsc_take_one(struct mpsc *c, void *elem, bool *wanted)
+{
+    /* mo: relaxed. Others change the lowest bit only. */
+    uint64_t head = atomic_load_explicit(&c->head, memory_order_relaxed) / HEAD_ONE;
+    struct mpsc_ring *r;
+
+    if (head == c->tail_seen && head == (c->tail_seen = mpsc_tail(c)))
+        return false;
+    r = mpsc_ring_at(c, head);
+    elem_move(elem, r->elems + c->take_at * c->elem_size, c->elem_size);
+    mpsc_skip(c, r, 1);
+    *wanted = mpsc_publish_head(c, head, 1);
+    return true;
+}
 
 /* ---- task/sync/mpsc.c --------------------------------------------------------------------------- */
 

@@ -104,43 +104,43 @@ static NOINLINE int receive_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *given
     return result;
 }
 
-static inline int receive(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, struct receive *r)
+int pirn_mpsc_recv_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elem)
 {
     struct mpsc *c = mpsc_of_rx(rx);
+    struct receive r = {.elems = elem, .max = 1};
 
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     if (LIKELY(op->kind == NULL)) {
-        if (rx == NULL)
+        if (UNLIKELY(rx == NULL))
             return pirn__error(-EINVAL, "pirn_mpsc_recv: the receiver is NULL");
-        r->taken = pirn__mpsc_take(c, r->elems, r->max, &r->wanted);
-        if (LIKELY(r->taken != 0)) {
-            if (UNLIKELY(r->wanted))
+        if (LIKELY(mpsc_take_one(c, elem, &r.wanted))) {
+            if (UNLIKELY(r.wanted))
                 pirn__mpsc_made_room(c);
             return 0;
         }
     }
-    return receive_or_wait(op, cx, c, r);
-}
-
-int pirn_mpsc_recv_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elem)
-{
-    struct receive r = {.elems = elem, .max = 1};
-
-    return receive(op, cx, rx, &r);
+    return receive_or_wait(op, cx, c, &r);
 }
 
 int pirn_mpsc_recv_many_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elems, size_t max,
                              size_t *n)
 {
+    struct mpsc *c = mpsc_of_rx(rx);
     struct receive r = {.elems = elems, .max = max};
-    int result;
+    int result = 0;
 
-    if (max == 0) {
-        *n = 0;
-        return 0;
+    if (max != 0 && !cx_take_unit(cx))
+        return PIRN_PENDING;
+    if (op->kind == NULL) {
+        if (rx == NULL)
+            return pirn__error(-EINVAL, "pirn_mpsc_recv_many: the receiver is NULL");
+        r.taken = pirn__mpsc_take(c, elems, max, &r.wanted);
+        if (r.wanted)
+            pirn__mpsc_made_room(c);
     }
-    result = receive(op, cx, rx, &r);
+    if (r.taken == 0 && max != 0)
+        result = receive_or_wait(op, cx, c, &r);
     if (result == 0)
         *n = r.taken;
     return result;

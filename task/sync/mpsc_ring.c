@@ -47,19 +47,6 @@ size_t pirn__mpsc_ring_size(size_t elem_size, const struct mpsc_ring *r)
     return size < RING_LEAST ? RING_LEAST : size;
 }
 
-void pirn__mpsc_put(struct mpsc *c, const void *elem)
-{
-    struct mpsc_ring *r = c->newest;
-    /* mo: relaxed. Only the lock's holder writes it. */
-    uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
-
-    elem_move(r->elems + c->put_at * c->elem_size, elem, c->elem_size);
-    c->put_at = c->put_at + 1 == r->size ? 0 : c->put_at + 1;
-    /* mo: release pairs with [mpsc-tail] in the receiver: the element is there, and so is the end of
-     * the ring before this one. */
-    atomic_store_explicit(&c->tail, tail + 1, memory_order_release);
-}
-
 bool pirn__mpsc_ring_has_room(struct mpsc *c)
 {
     struct mpsc_ring *r = c->newest;
@@ -87,24 +74,14 @@ void pirn__mpsc_ring_append(struct mpsc *c, struct mpsc_ring *r)
     c->put_at = 0;
 }
 
-/* The ring that has the slot at @head, of which there is one. */
-static struct mpsc_ring *ring_at(struct mpsc *c, uint64_t head)
+struct mpsc_ring *pirn__mpsc_ring_next(struct mpsc *c)
 {
     struct mpsc_ring *r = c->oldest;
 
-    /* mo: relaxed: see append. */
-    if (UNLIKELY(atomic_load_explicit(&r->end, memory_order_relaxed) == head)) {
-        c->oldest = r->next;
-        c->take_at = 0;
-        free(r);
-    }
+    c->oldest = r->next;
+    c->take_at = 0;
+    free(r);
     return c->oldest;
-}
-
-/* The next @n elements have been read, or dropped where they lie. */
-static void skip(struct mpsc *c, const struct mpsc_ring *r, size_t n)
-{
-    c->take_at = c->take_at + n == r->size ? 0 : c->take_at + n;
 }
 
 /* As many as lie side by side. */
@@ -117,19 +94,6 @@ static size_t run_length(const struct mpsc *c, const struct mpsc_ring *r, uint64
 
     n = n < side_by_side ? n : side_by_side;
     return n < max ? (size_t)n : max;
-}
-
-/* The room of @n more is the senders'. Return: whether somebody waits for it. */
-static bool publish_head(struct mpsc *c, uint64_t head, size_t n)
-{
-    if (c->capacity == PIRN_UNBOUNDED) {
-        /* mo: release pairs with [mpsc-head] in senders: we have done with the slots. */
-        atomic_store_explicit(&c->head, (head + n) * HEAD_ONE, memory_order_release);
-        return false;
-    }
-    /* mo: release as above. Acquire pairs with [mpsc-wanted] in whoever began to wait: what it left
-     * under the lock is seen there. One word with HEAD_WANTED: see mpsc.h. */
-    return atomic_fetch_add_explicit(&c->head, n * HEAD_ONE, memory_order_acq_rel) & HEAD_WANTED;
 }
 
 size_t pirn__mpsc_take(struct mpsc *c, void *elems, size_t max, bool *wanted)
@@ -147,15 +111,15 @@ size_t pirn__mpsc_take(struct mpsc *c, void *elems, size_t max, bool *wanted)
             if (at == c->tail_seen)
                 break;
         }
-        r = ring_at(c, at);
+        r = mpsc_ring_at(c, at);
         n = run_length(c, r, at, max - taken);
         elem_move((unsigned char *)elems + taken * c->elem_size,
                   r->elems + c->take_at * c->elem_size, n * c->elem_size);
-        skip(c, r, n);
+        mpsc_skip(c, r, n);
         taken += n;
         at += n;
     }
-    *wanted = taken != 0 && publish_head(c, head, taken);
+    *wanted = taken != 0 && mpsc_publish_head(c, head, taken);
     return taken;
 }
 
@@ -167,9 +131,9 @@ void pirn__mpsc_discard(struct mpsc *c)
     struct mpsc_ring *r = NULL;
 
     for (; head != tail; head++) {
-        r = ring_at(c, head);
+        r = mpsc_ring_at(c, head);
         elem_discard(c->elem_drop, r->elems + c->take_at * c->elem_size);
-        skip(c, r, 1);
+        mpsc_skip(c, r, 1);
     }
     while ((r = c->oldest) != NULL) {
         c->oldest = r->next;

@@ -58,7 +58,7 @@ static NOINLINE int grow_and_send(struct mpsc *c, const void *elem)
         }
     }
     if (r == 0)
-        pirn__mpsc_put(c, elem);
+        mpsc_put(c, elem);
     wake_and_leave(c);
     free(ring);
     return r == -ENOMEM ? pirn__error(r, "pirn_mpsc_send: no memory") : r;
@@ -76,7 +76,7 @@ static int send_now(struct mpsc *c, const void *elem)
     }
     if (c->capacity == PIRN_UNBOUNDED && UNLIKELY(!pirn__mpsc_ring_has_room(c)))
         return grow_and_send(c, elem);
-    pirn__mpsc_put(c, elem);
+    mpsc_put(c, elem);
     if (UNLIKELY(c->receiver != NULL))
         wake_and_leave(c);
     else
@@ -163,7 +163,7 @@ static void grant_request(struct mpsc *c, const struct request *q, struct wake_l
         q->permit->_tx = (pirn_mpsc_tx *)c;
         q->permit->_n = q->n;
     } else {
-        pirn__mpsc_put(c, q->elem);
+        mpsc_put(c, q->elem);
         mpsc_wake_receiver(c, wakes);
     }
 }
@@ -207,7 +207,7 @@ int pirn_mpsc_send_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, const void *
     struct request q;
     int r;
 
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     if (LIKELY(op->kind == NULL)) {
         if (tx == NULL)
@@ -252,7 +252,7 @@ int pirn_mpsc_reserve_many_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, size
 
     if (op->kind == NULL && (r = check_reserve(tx, n, permit)) != 0)
         return r;
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     q = (struct request){&reserve_kind, NULL, permit, (uint32_t)n};
     w = op->kind != NULL ? pirn_op_state(op, cx, &reserve_kind) : NULL;
@@ -306,7 +306,7 @@ int pirn_mpsc_permit_send(pirn_mpsc_permit *permit, const void *elem)
     if (c->rx_gone) {
         r = PIRN_ECLOSED;
     } else {
-        pirn__mpsc_put(c, elem);
+        mpsc_put(c, elem);
         mpsc_wake_receiver(c, &wakes);
     }
     if (permit->_n == 0) {

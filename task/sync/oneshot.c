@@ -295,7 +295,7 @@ int pirn_oneshot_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_tx *tx)
 {
     if (op->kind == NULL && tx == NULL)
         return pirn__error(-EINVAL, "pirn_oneshot_tx_closed: the sender is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     return oneshot_wait(op, cx, oneshot_of_tx(tx), ONESHOT_TX, NULL);
 }
@@ -304,7 +304,7 @@ int pirn_oneshot_recv_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_rx *rx, void *
 {
     if (op->kind == NULL && rx == NULL)
         return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     return oneshot_wait(op, cx, oneshot_of_rx(rx), ONESHOT_RX, elem);
 }
