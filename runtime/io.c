@@ -46,7 +46,7 @@ static void release_fd(struct registration *r)
 
 static void tell_fd(struct registration *r, uint32_t word, struct wake_list *wakes)
 {
-    pirn__crowd_tell(&watched(r)->crowd, word, wakes);
+    (void)pirn__crowd_tell(&watched(r)->crowd, word, wakes);
 }
 
 static const struct registration_kind fd_kind = {release_fd, tell_fd};
@@ -197,11 +197,13 @@ static int ask_kernel(int fd, uint32_t mask, uint32_t *bits)
 }
 
 /* Likewise. What no event has told yet, the kernel does; what an event has told may be over. */
-static int look_at_level(struct pirn_fd *f, uint32_t mask, unsigned *ready)
+static int look_at_level(struct pirn_fd *f, struct onlooker *o, uint32_t mask, unsigned *ready)
 {
     uint32_t seen, bits = 0;
     int r;
 
+    if (o->at != NULL)
+        (void)pirn__crowd_told(&f->crowd, o);
     do {
         seen = readiness_look(&f->reg.ready);
         if (seen & READY_GONE)
@@ -244,7 +246,7 @@ int pirn_fd_ready_poll(pirn_op *op, pirn_cx *cx, pirn_fd *f, unsigned interest, 
         return PIRN_PENDING;
     mask = o->mask;
     for (bool waits = false;; waits = true) {
-        r = f->level ? look_at_level(f, mask, ready) : take_edge(f, o, mask, ready);
+        r = f->level ? look_at_level(f, o, mask, ready) : take_edge(f, o, mask, ready);
         if (r != PIRN_PENDING || waits)
             break;
         pirn__crowd_join(&f->crowd, &f->reg, o, cx);

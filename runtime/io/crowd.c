@@ -27,7 +27,6 @@ static void count_change(struct crowd *c, uint32_t by)
 
 static void add_last(struct crowd *c, struct onlooker *o)
 {
-    o->told = 0;
     o->next = NULL;
     o->link = c->last;
     *c->last = o;
@@ -57,7 +56,7 @@ void pirn__crowd_join(struct crowd *c, struct registration *r, struct onlooker *
     spin_take(&c->lock);
     old = o->waker;
     o->waker = fresh;
-    if (o->link == NULL)
+    if (o->link == NULL && o->told == 0)
         add_last(c, o);
     spin_give(&c->lock);
     pirn__op_waker_drop(&old);
@@ -69,7 +68,8 @@ uint32_t pirn__crowd_told(struct crowd *c, struct onlooker *o)
     uint32_t told;
 
     spin_take(&c->lock);
-    told = o->link == NULL ? o->told : 0;
+    told = o->told;
+    o->told = 0;
     spin_give(&c->lock);
     return told;
 }
@@ -83,17 +83,19 @@ void pirn__crowd_leave(struct crowd *c, struct onlooker *o)
         let_go(c, o);
     spin_give(&c->lock);
     pirn__op_waker_drop(&o->waker);
+    o->told = 0;
     o->at = NULL;
     pirn__registration_unpin(r); /* the crowd may be gone afterwards */
 }
 
-void pirn__crowd_tell(struct crowd *c, uint32_t word, struct wake_list *wakes)
+uint32_t pirn__crowd_tell(struct crowd *c, uint32_t word, struct wake_list *wakes)
 {
     struct onlooker *next;
+    uint32_t n = 0;
 
     /* mo: seq_cst pairs with [crowd] in count_change: see there. */
     if (atomic_load_explicit(&c->count, memory_order_seq_cst) == 0)
-        return;
+        return 0;
     spin_take(&c->lock);
     for (struct onlooker *o = c->first; o != NULL; o = next) {
         next = o->next;
@@ -109,6 +111,8 @@ void pirn__crowd_tell(struct crowd *c, uint32_t word, struct wake_list *wakes)
         let_go(c, o);
         o->told = word;
         pirn__wake_take(wakes, &o->waker);
+        n++;
     }
     spin_give(&c->lock);
+    return n;
 }

@@ -32,17 +32,18 @@ struct crowd {
 
 void pirn__crowd_init(struct crowd *c);
 
-/* It waits, with the waker of this poll, if it does not yet; then it looks at readiness once more, with a
+/* It waits, with the waker of this poll, unless it was told something that it has not heard yet; then it looks at readiness once more, with a
  * sequentially consistent load. The registration stays until it leaves. */
 void pirn__crowd_join(struct crowd *c, struct registration *r, struct onlooker *o, pirn_cx *cx);
 
-/* What it was told since it joined; 0: nothing. */
+/* What it was told since it joined, or was told this; 0: nothing. Told, it has to join again to hear of more. */
 uint32_t pirn__crowd_told(struct crowd *c, struct onlooker *o);
 
 /* Afterwards nothing refers to @o. By one that has joined. */
 void pirn__crowd_leave(struct crowd *c, struct onlooker *o);
 
-/* After the readiness word was changed to @word by a sequentially consistent operation. Holding no lock. */
-void pirn__crowd_tell(struct crowd *c, uint32_t word, struct wake_list *wakes);
+/* After the readiness word was changed to @word by a sequentially consistent operation. Holding no lock.
+ * Return: how many were told. */
+uint32_t pirn__crowd_tell(struct crowd *c, uint32_t word, struct wake_list *wakes);
 
 #endif

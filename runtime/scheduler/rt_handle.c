@@ -33,6 +33,7 @@ void pirn__handle_init(struct pirn_handle *h, const struct pirn_handle *base,
     atomic_store_explicit(&h->forgotten_told_at, -PIRN_SEC, memory_order_relaxed);
     atomic_store_explicit(&h->link_asked, 0, memory_order_relaxed);
     lock_init(&h->sets_lock);
+    lock_init(&h->signal_lock);
     pirn__shared_spawner_init(&h->shared, &h->sched.alloc);
     pirn__blocking_init(&h->blocking, h);
 }
@@ -70,6 +71,7 @@ void pirn__handle_free_texts(struct pirn_handle *h)
 void pirn__handle_fini(struct pirn_handle *h)
 {
     pirn__blocking_fini(&h->blocking);
+    lock_fini(&h->signal_lock);
     lock_fini(&h->sets_lock);
     pirn__handle_free_texts(h);
 }
@@ -106,6 +108,7 @@ void pirn__handle_release(struct pirn_handle *h)
 
 void pirn__handle_end_sources(struct pirn_handle *h)
 {
+    struct registration *signals;
     struct wake_list wakes;
     struct spawner *sp;
 
@@ -113,6 +116,13 @@ void pirn__handle_end_sources(struct pirn_handle *h)
     for (uint32_t i = 0; (sp = h->flavor->spawner(h, i)) != NULL; i++)
         pirn__timers_close(&sp->timers, &wakes);
     pirn__io_shutdown(h->io, &wakes);
+    lock_take(&h->signal_lock);
+    signals = h->signals;
+    h->signals = NULL;
+    h->signals_closed = true;
+    lock_give(&h->signal_lock);
+    if (signals != NULL)
+        pirn__registration_retire(signals);
     pirn__wake_flush(&wakes);
 }
 

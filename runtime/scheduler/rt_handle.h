@@ -18,6 +18,7 @@
 #include "task/sched.h"
 
 struct io;
+struct registration;
 struct timing;
 struct watchdog;
 
@@ -90,8 +91,12 @@ struct pirn_handle {
     struct context *owner;     /* PIRN_RT_LOCAL: whose thread */
     struct watchdog *watchdog; /* NULL: none; owned */
     struct io *io;             /* of the flavour's driver */
-    pirn_time started_at;      /* what ticks are counted from */
-    struct clock clock;        /* shared by its own rules */
+    struct lock signal_lock;
+    struct registration
+        *signals; /* runtime/signal.c; NULL: none yet. guard: signal_lock, as the next */
+    bool signals_closed;
+    pirn_time started_at; /* what ticks are counted from */
+    struct clock clock;   /* shared by its own rules */
     /* Held by the runtime, by pirn_handle_ref(), and by every cell that is still out when the
      * runtime is freed. */
     _Alignas(CACHE_LINE) ref_count refs;

@@ -91,6 +91,29 @@ PIRN_API int pirn_fd_ready_poll(pirn_op *op, pirn_cx *cx, pirn_fd *f, unsigned i
 /** pirn_fd_number() - the descriptor that was given; -EINVAL for NULL. Threads: any. */
 PIRN_API int pirn_fd_number(const pirn_fd *f);
 
+/**
+ * pirn_signal_poll() - wait for a signal
+ * @signo: 1 to SIGRTMAX
+ *
+ * The first call for @signo installs a handler, for the whole process and for good: its default
+ * action does not come back. A handler that was installed before is called after ours. Every call
+ * that waits when the signal comes returns, in all runtimes. One that comes to a runtime while none
+ * of its calls waits is kept for the next, since the first call on that runtime; of several, one.
+ *
+ * The process's threads must not all block @signo: those that pirn makes block all, so leave it
+ * unblocked in the thread that calls pirn_block_on(), or any other. After a fork the child's signals
+ * are its own, but a handler installed by the parent stays until exec. Two copies of this library in
+ * one process call each other's handlers.
+ *
+ * One unit of budget. Dropped half-way nothing is lost: a signal that came is kept for the next call
+ * if no other one got it. Threads: polling ones.
+ *
+ * Return: 0; PIRN_PENDING; -EINVAL: no such signal, or one that cannot be waited for: SIGKILL,
+ * SIGSTOP, SIGILL, SIGFPE, SIGSEGV; PIRN_ENORUNTIME: the poll is in no runtime; PIRN_ESHUTDOWN;
+ * -ENOMEM, -EMFILE, -ENFILE, -ENOSPC at the first call. (tokio: signal::unix::signal)
+ */
+PIRN_API int pirn_signal_poll(pirn_op *op, pirn_cx *cx, int signo);
+
 #ifdef __cplusplus
 }
 #endif
