@@ -92,6 +92,8 @@ static int print(struct dump *d, const char *fmt, ...)
 
 static const char *word_for(uint64_t state)
 {
+    if (state & STATE_SETTLING)
+        return "settling";
     if (state & STATE_RUNNING)
         return "running";
     if (state & STATE_COMPLETE)

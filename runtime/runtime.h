@@ -17,4 +17,8 @@ int pirn__runtime_check_thread(const struct pirn_handle *h, const char *call);
 /* @h, or the current one. Return: NULL, with the error text, if there is none. */
 pirn_handle *pirn__runtime_resolve(pirn_handle *h, const char *call);
 
+/* Of pirn_spawn_begin()'s frames: the cell, checked, else message naming @call; and where it runs. */
+struct header *pirn__spawn_begun(void *frame, const char *call);
+struct pirn_handle *pirn__spawn_runtime(struct header *cell);
+
 #endif

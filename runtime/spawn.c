@@ -36,7 +36,7 @@ static bool is_blocking(const pirn_task_desc *d, const struct spawn_call *call)
 
 /* Checks, and makes the cell. Return: 0 and *@cell, the frame not filled in. */
 static int prepare(pirn_handle *h, const pirn_task_desc *d, const struct spawn_call *call,
-                   bool joined, struct header **cell)
+                   bool joined, bool tail, struct header **cell)
 {
     struct cell_layout layout;
     struct sched *s;
@@ -48,13 +48,13 @@ static int prepare(pirn_handle *h, const pirn_task_desc *d, const struct spawn_c
     if (UNLIKELY(h == NULL))
         return PIRN_ENORUNTIME;
     s = UNLIKELY(is_blocking(d, call)) ? &h->blocking.sched : &h->sched;
-    *cell = pirn__spawner_cell(h, d, &layout, s, call->site, joined);
+    *cell = pirn__spawner_cell(h, d, &layout, s, call->site, joined, tail);
     if (UNLIKELY(*cell == NULL))
         return pirn__error(-ENOMEM, "%s: no memory for a task cell", call->name);
     return 0;
 }
 
-static struct pirn_handle *runtime_of(struct header *cell)
+struct pirn_handle *pirn__spawn_runtime(struct header *cell)
 {
     struct blocking *b = blocking_of(cell->sched);
 
@@ -94,7 +94,7 @@ static int spawn(pirn_handle *h, const pirn_task_desc *d, const void *frame, pir
                  const struct spawn_call *call)
 {
     struct header *cell;
-    int r = prepare(h, d, call, out != NULL, &cell);
+    int r = prepare(h, d, call, out != NULL, false, &cell);
 
     if (UNLIKELY(r != 0))
         return r;
@@ -122,7 +122,7 @@ int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
 
     if (frame == NULL)
         return pirn__error(-EINVAL, "pirn_spawn_begin: frame is NULL");
-    r = prepare(h, d, &call, true, &cell);
+    r = prepare(h, d, &call, true, true, &cell); /* it may become a group's */
     if (r != 0)
         return r;
     pirn__spawner_fill(cell, NULL);
@@ -131,7 +131,7 @@ int pirn_spawn_begin(pirn_handle *h, const pirn_task_desc *d, void **frame)
 }
 
 /* The word of a task that was begun and not started is the initial one, and nobody else's. */
-static struct header *begun(void *frame, const char *call)
+struct header *pirn__spawn_begun(void *frame, const char *call)
 {
     struct header *cell;
 
@@ -145,8 +145,8 @@ static struct header *begun(void *frame, const char *call)
 
 int pirn_spawn_commit(void *frame, pirn_join **out)
 {
-    struct header *cell = begun(frame, "pirn_spawn_commit");
-    struct pirn_handle *h = runtime_of(cell);
+    struct header *cell = pirn__spawn_begun(frame, "pirn_spawn_commit");
+    struct pirn_handle *h = pirn__spawn_runtime(cell);
     struct blocking *b = blocking_of(cell->sched);
 
     if (out != NULL)
@@ -169,8 +169,8 @@ void pirn_spawn_cancel(void *frame)
 
     if (frame == NULL)
         return;
-    cell = begun(frame, "pirn_spawn_cancel");
-    pirn__spawner_undo(runtime_of(cell), cell);
+    cell = pirn__spawn_begun(frame, "pirn_spawn_cancel");
+    pirn__spawner_undo(pirn__spawn_runtime(cell), cell);
 }
 
 int pirn_spawn_local(const pirn_task_desc *d, const void *frame, pirn_join **out)

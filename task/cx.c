@@ -122,6 +122,13 @@ uint64_t pirn_task_id(void)
     return pirn__scope.task_id;
 }
 
+struct pirn_cx *pirn__cx_current(void)
+{
+    struct pirn_cx *cx = pirn__scope.cx != NULL ? pirn__scope.cx->root : pirn__scope.blocking;
+
+    return cx != NULL && cx->ops != NULL ? cx : NULL;
+}
+
 bool pirn__cx_take_unit(pirn_cx *cx)
 {
     if (cx->budget_full == PIRN_UNLIMITED)

@@ -83,6 +83,10 @@ static inline void poller_idle(struct poller *p)
     atomic_store_explicit(&p->running_id, 0, memory_order_relaxed);
 }
 
+/* The context whose return ends what is polled on this thread, a task or a root, and which lists its
+ * operations. NULL: none, or only an executor of the caller's; also in a drop or a hook. */
+struct pirn_cx *pirn__cx_current(void);
+
 /* Takes one unit of budget. False: used up; the caller returns PIRN_PENDING, and the task is
  * polled again after the others. */
 bool pirn__cx_take_unit(struct pirn_cx *cx);

@@ -3,7 +3,10 @@
  *
  * The order at a task's end is the same for done, abort, fault and shutdown: pending operations
  * are dropped, newest first; then the frame; then the result is stored; then COMPLETE is published
- * and the join waker woken. A joiner that sees COMPLETE knows that the frame is gone. */
+ * and the join waker woken. A joiner that sees COMPLETE knows that the frame is gone.
+ *
+ * A task with groups whose children are alive settles first: the end is put off, before anything is
+ * dropped, until the last of them is gone (task/settle.h). */
 #include "task/harness.h"
 
 #include <pirn/frame.h>
@@ -11,6 +14,7 @@
 #include "task/base/assert.h"
 #include "task/base/scope.h"
 #include "task/fault.h"
+#include "task/group.h"
 #include "task/move.h"
 #include "task/op.h"
 #include "task/task.h"
@@ -172,15 +176,21 @@ static bool has_output(const struct header *h)
     return h->owned.outcome == OUTCOME_DONE && h->end.code == 0;
 }
 
-static void store_fault(struct header *h)
+/* The fault in the scope, before another one overwrites it. */
+static void keep_fault(struct header *h, struct ending *e)
 {
-    struct fault_record *f = pirn__fault_record_new(&h->sched->alloc);
+    e->how = SETTLE_FAULTED;
+    e->fault = pirn__fault_record_new(&h->sched->alloc);
+    e->code = pirn__fault_code();
+}
 
-    if (f != NULL) {
-        h->end.fault = f;
+static void store_fault(struct header *h, const struct ending *e)
+{
+    if (e->fault != NULL) {
+        h->end.fault = e->fault;
         h->owned.outcome = OUTCOME_FAULTED;
     } else {
-        h->end.code = pirn__fault_code();
+        h->end.code = e->code;
         h->owned.outcome = OUTCOME_FAULTED_PLAIN;
     }
 }
@@ -232,13 +242,78 @@ static void complete(struct header *h, struct poller *p, bool owned_given, size_
     }
 }
 
+/* ---- settling -------------------------------------------------------------------------------- */
+
+static void copy_ending(struct ending *to, const struct ending *from)
+{
+    to->how = from->how;
+    to->code = from->code;
+    to->fault = from->fault;
+    to->output = from->output;
+    to->owned_given = from->owned_given;
+}
+
+/* The last child is gone; RUNNING has become the caller's. */
+static void task_settled(struct settle *s)
+{
+    struct header *h = s->waits;
+    struct sched *sched = h->sched;
+    bool outside;
+
+    if (s->ending.owned_given) {
+        sched->ops->end_here(sched, s);
+        return;
+    }
+    /* The task may end as soon as it is in a queue, and its scheduler with it: a second reference
+     * keeps both until we have done with them. */
+    outside = !sched->ops->here(sched);
+    if (outside)
+        pirn__state_ref_inc(&h->state);
+    pirn__state_to_settled(&h->state);
+    sched->ops->resume(sched, (struct notified){h});
+    if (outside && pirn__state_ref_dec(&h->state, 1))
+        pirn__harness_free(h);
+}
+
+/* RUNNING is held, and nothing was dropped yet. Return: true: children are alive; whoever sees the last
+ * one go goes on with the end, and the task is not the caller's to touch any more. False: there are
+ * none, nor results of any. */
+static COLD bool settle_first(struct header *h, struct poller *p, const struct ending *e)
+{
+    struct settle *s = pirn__groups_record(h->end.ops);
+
+    if (s == NULL)
+        return false;
+    settle_begin(s, task_settled, h);
+    pirn__groups_close(h->end.ops, s);
+    if (!settle_is_alone(s)) {
+        copy_ending(&s->ending, e);
+        if (e->output && output_room(h, p) == p->scratch)
+            pirn__move_bytes(s->room, p->scratch, h->desc->out_size);
+        /* For dumps; refused by a closed list it is in none, which only a task that waits must not be. */
+        if (!cell_is_linked(h))
+            (void)h->sched->ops->link(h->sched, h);
+        poller_idle(p);
+        pirn__state_to_settling(&h->state);
+        if (!settle_give(s))
+            return true;
+        pirn__state_end_settling(&h->state);
+    }
+    pirn__groups_drop_results(h->end.ops);
+    return false;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
 /* The fault in the scope is the task's result; its frame is gone. RUNNING is held. @output: there is
  * one, which nobody will take. */
 static COLD void complete_faulted(struct header *h, struct poller *p, bool owned_given, bool output)
 {
     struct task_facts facts;
+    struct ending e;
 
-    store_fault(h);
+    keep_fault(h, &e);
+    store_fault(h, &e);
     stat_add(&p->stats.faults, 1);
     pirn__harness_facts(h, &facts);
     h->sched->ops->faulted(h->sched, &facts, pirn__fault_code(), pirn__fault_text());
@@ -247,43 +322,87 @@ static COLD void complete_faulted(struct header *h, struct poller *p, bool owned
     complete(h, p, owned_given, pirn__state_load(&h->state));
 }
 
+/* What was a task's poll, or its cancel, is over, and no child is alive. RUNNING is held. An output is
+ * where the poll wrote it. */
+static COLD void end_contained(struct header *h, struct poller *p, const struct ending *e)
+{
+    struct pirn_op *ops = h->end.ops;
+    bool whole = true;
+
+    if (e->how == SETTLE_FAULTED)
+        store_fault(h, e);
+    if (ops != NULL) {
+        pirn__op_rehead(&ops);
+        pirn__harness_drop_ops(&ops, h->sched, h->id);
+    }
+    if (h->desc->drop != NULL)
+        whole = drop_contained(h->id, h->desc->drop, cell_stage(h));
+    if (e->how == SETTLE_FAULTED) {
+        if (!whole)
+            h->sched->ops->contained(h->sched);
+    } else if (!whole) {
+        complete_faulted(h, p, e->owned_given, e->output);
+        return;
+    } else if (e->how == SETTLE_CANCELLED) {
+        h->end.code = -ECANCELED;
+        h->owned.outcome = OUTCOME_CANCELLED;
+    } else {
+        h->end.code = e->code;
+        h->owned.outcome = OUTCOME_DONE;
+        if (e->output)
+            pirn__move_bytes(cell_stage(h), output_room(h, p), h->desc->out_size);
+    }
+    complete(h, p, e->owned_given, pirn__state_load(&h->state));
+}
+
 /* RUNNING is held: drop the frame instead of polling it. */
 static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
 {
-    bool whole = true;
+    const struct ending e = {SETTLE_CANCELLED, -ECANCELED, NULL, false, owned_given};
 
-    pirn__harness_drop_ops(&h->end.ops, h->sched, h->id);
-    if (h->desc->drop != NULL)
-        whole = drop_contained(h->id, h->desc->drop, cell_stage(h));
-    if (!whole) {
-        complete_faulted(h, p, owned_given, false);
-        return;
-    }
-    h->end.code = -ECANCELED;
-    h->owned.outcome = OUTCOME_CANCELLED;
-    complete(h, p, owned_given, pirn__state_load(&h->state));
+    if (h->end.ops == NULL || !settle_first(h, p, &e))
+        end_contained(h, p, &e);
 }
 
-/* A poll faulted: the frame's drop still runs, contained. The fault's text is in the scope, and a
- * second one would overwrite it, so the result is stored first. @tell_poll: the hook after the poll
- * has not been called. */
+/* A poll faulted: the frame's drop still runs, contained. @tell_poll: the hook after the poll has not
+ * been called. */
 static COLD void finish_faulted(struct header *h, struct poller *p, bool tell_poll)
 {
     struct sched *s = h->sched;
+    struct ending e = {SETTLE_FAULTED, 0, NULL, false, false};
     struct task_facts facts;
-    struct pirn_op *ops = h->end.ops;
 
-    store_fault(h);
+    keep_fault(h, &e);
     stat_add(&p->stats.faults, 1);
     pirn__harness_facts(h, &facts);
     s->ops->faulted(s, &facts, pirn__fault_code(), pirn__fault_text());
     if (tell_poll)
         s->ops->after_poll(s, &facts);
-    pirn__op_rehead(&ops);
-    pirn__harness_drop_ops(&ops, s, h->id);
-    if (h->desc->drop != NULL)
-        drop_counted(s, h->id, h->desc->drop, cell_stage(h));
-    complete(h, p, false, pirn__state_load(&h->state));
+    if (h->end.ops == NULL || !settle_first(h, p, &e))
+        end_contained(h, p, &e);
+}
+
+/* RUNNING is held, and no child is left: go on where the poll ended. */
+static COLD void end_settled(struct header *h, struct poller *p, bool owned_given)
+{
+    const struct settle *s = pirn__groups_record(h->end.ops);
+    void *out = output_room(h, p);
+    struct ending e;
+
+    copy_ending(&e, &s->ending);
+    e.owned_given = e.owned_given || owned_given;
+    if (e.output && out == p->scratch)
+        pirn__move_bytes(out, s->room, h->desc->out_size); /* the drop may free the group */
+    pirn__groups_drop_results(h->end.ops);
+    end_contained(h, p, &e);
+}
+
+void pirn__harness_end_here(struct settle *s, struct poller *p)
+{
+    struct header *h = s->waits;
+
+    pirn__state_end_settling(&h->state);
+    end_settled(h, p, true);
 }
 
 /* ---- one poll ------------------------------------------------------------------------------ */
@@ -292,8 +411,13 @@ static COLD void finish_faulted(struct header *h, struct poller *p, bool tell_po
  * was; a fault of the drop comes back through the recovery point as PHASE_DROP. */
 static void finish(struct header *h, struct poller *p, int code, const void *out, size_t word)
 {
-    if (UNLIKELY(h->end.ops != NULL))
+    if (UNLIKELY(h->end.ops != NULL)) {
+        const struct ending e = {SETTLE_DONE, code, NULL, out != NULL && code == 0, false};
+
+        if (settle_first(h, p, &e))
+            return;
         pirn__harness_drop_ops(&h->end.ops, h->sched, h->id);
+    }
     if (h->desc->drop != NULL) {
         p->phase = out != NULL && code == 0 ? PHASE_DROP_WITH_OUTPUT : PHASE_DROP;
         scope_add_busy(p->blocking); /* a blocking poll is not, its drop is; others are anyway */
@@ -412,6 +536,9 @@ void pirn__harness_run(struct local_notified n, struct poller *p)
     case RUN_CANCEL:
         cancel(h, p, false);
         break;
+    case RUN_END:
+        end_settled(h, p, false);
+        break;
     case RUN_SKIP:
         break;
     case RUN_FREE:
@@ -445,10 +572,18 @@ void pirn__harness_cancel_queued(struct notified n, struct poller *p)
 
 void pirn__harness_shutdown(struct task t, struct poller *p)
 {
-    if (pirn__state_to_shutdown(&t.cell->state))
+    switch (pirn__state_to_shutdown(&t.cell->state)) {
+    case SHUTDOWN_CANCEL:
         cancel(t.cell, p, true);
-    else if (pirn__state_ref_dec(&t.cell->state, 1))
-        pirn__harness_free(t.cell);
+        break;
+    case SHUTDOWN_END:
+        end_settled(t.cell, p, true);
+        break;
+    case SHUTDOWN_SKIP:
+        if (pirn__state_ref_dec(&t.cell->state, 1))
+            pirn__harness_free(t.cell);
+        break;
+    }
 }
 
 void pirn__harness_free(struct header *h)

@@ -6,6 +6,7 @@
 
 #include "task/cx.h"
 #include "task/handle.h"
+#include "task/settle.h"
 
 /* Runs one poll, or what its state asks for instead. Consumes the handle. A fault in the poll or in
  * the frame's drop jumps to the scheduler's recovery point, which calls pirn__harness_recover(). */
@@ -19,6 +20,10 @@ void pirn__harness_cancel_queued(struct notified n, struct poller *p);
 
 /* By the closer of the owned list, with the reference it popped. Consumes the handle. */
 void pirn__harness_shutdown(struct task t, struct poller *p);
+
+/* A task of a closer's whose children are gone (sched_ops.end_here): ends it, one way or the other.
+ * @s is in memory that goes with it. */
+void pirn__harness_end_here(struct settle *s, struct poller *p);
 
 /* The references are gone: free the cell. */
 void pirn__harness_free(struct header *h);

@@ -17,6 +17,7 @@ struct header;
 
 enum {
     OP_ARMED = 1u << 0,   /* something will wake the task that holds no counted waker of it */
+    OP_TETHER = 1u << 2,  /* a group's: its task does not end before the group's children */
     OP_PUT_OFF = 1u << 1, /* its kind is a struct op_kind, whose `wait` is still to be called */
     OP_OF_KIND = 1u << 8, /* from here on the kind's own */
 };

@@ -14,6 +14,7 @@
 
 struct header;
 struct sched;
+struct settle;
 
 /* What is said of a task after its cell may be gone. */
 struct task_facts {
@@ -37,6 +38,12 @@ struct sched_ops {
     void (*schedule)(struct sched *s, struct notified n);
     /* A poll woke its own task, or (@yield) asked to go after everybody else. The driving thread. */
     void (*requeue)(struct sched *s, struct notified n, bool yield);
+    /* A task has settled and is to be run, to its end: as `schedule`, but if the queues are closed the
+     * caller's thread runs it. Consumes the Notified. Any thread. */
+    void (*resume)(struct sched *s, struct notified n);
+    /* A task of a closer's has settled, and may be in a queue already: the caller's thread ends it, by
+     * pirn__harness_end_here(), after those it is at. Any thread. */
+    void (*end_here)(struct sched *s, struct settle *settled);
     /* A task was cancelled that is queued, or runs, or is complete: the scheduler may hurry. The
      * caller has a reference. Any thread. NULL: it need not know. */
     void (*cancelled)(struct sched *s, struct header *h);

@@ -2,7 +2,7 @@
 /* The transitions of the state word: one function each, no side effect but on the word.
  *
  * What is published through the word, by the name the `mo:` comments give it:
- *   [frame]   what a poll left in the frame: T2 to the next T1, wherever that runs
+ *   [frame]   what a poll left in the frame: T2, or T17, to the next T1, wherever that runs
  *   [event]   what a waker did before it woke: T5, T6, T7 to the poll it causes
  *   [result]  the stored result: T3 to the join handle
  *   [waker]   the join waker's words: T11 to T3
@@ -53,8 +53,10 @@ enum run_act pirn__state_to_running(struct state *s, size_t *word)
     do {
         ASSERT(cur & STATE_NOTIFIED);
         if (pirn__state_is_idle(cur)) {
-            next = (cur | STATE_RUNNING) & ~STATE_NOTIFIED;
-            act = cur & STATE_CANCELLED ? RUN_CANCEL : RUN_POLL;
+            next = (cur | STATE_RUNNING) & ~(STATE_NOTIFIED | STATE_SETTLING);
+            act = LIKELY(!(cur & (STATE_CANCELLED | STATE_SETTLING))) ? RUN_POLL
+                  : cur & STATE_SETTLING                              ? RUN_END
+                                                                      : RUN_CANCEL;
         } else {
             next = cur - STATE_REF(1);
             act = STATE_REFS(next) == 0 ? RUN_FREE : RUN_SKIP;
@@ -171,7 +173,7 @@ void pirn__state_ref_inc(struct state *s)
     /* mo: relaxed. The caller's own reference keeps the cell; passing the new one on publishes. */
     size_t cur = atomic_fetch_add_explicit(&s->word, STATE_REF(1), memory_order_relaxed);
 
-    ASSERT(STATE_REFS(cur) >= 1 && STATE_REFS(cur) < (size_t)1 << 56);
+    ASSERT(STATE_REFS(cur) >= 1 && STATE_REFS(cur) < (size_t)1 << 55);
 }
 
 enum wake_act pirn__state_wake_by_val(struct state *s)
@@ -258,18 +260,51 @@ bool pirn__state_cancel(struct state *s)
     return submit;
 }
 
-bool pirn__state_to_shutdown(struct state *s)
+enum shutdown_act pirn__state_to_shutdown(struct state *s)
 {
-    bool was_idle;
+    enum shutdown_act act;
     size_t next, cur = guess(s);
 
     do {
-        was_idle = pirn__state_is_idle(cur);
-        next = cur | STATE_CANCELLED | (was_idle ? STATE_RUNNING : 0);
-        /* mo: acquire pairs with [frame] in to_idle: the drop sees the frame. Release pairs with
-         * [event] in to_idle: a runner that sees CANCELLED sees what the closer did before. */
+        next = cur | STATE_CANCELLED;
+        act = SHUTDOWN_SKIP;
+        if (pirn__state_is_idle(cur)) {
+            next = (next | STATE_RUNNING) & ~STATE_SETTLING;
+            act = cur & STATE_SETTLING ? SHUTDOWN_END : SHUTDOWN_CANCEL;
+        }
+        /* mo: acquire pairs with [frame] in to_idle and to_settled: the drop sees the frame. Release
+         * pairs with [event] in to_idle: a runner that sees CANCELLED sees what the closer did. */
     } while (!exchange(s, &cur, next, memory_order_acq_rel));
-    return was_idle;
+    return act;
+}
+
+void pirn__state_to_settling(struct state *s)
+{
+    /* mo: relaxed. RUNNING is the caller's; who gets it next gets it through [settle] in settle.c. */
+    size_t cur = atomic_fetch_or_explicit(&s->word, STATE_SETTLING, memory_order_relaxed);
+
+    ASSERT((cur & (STATE_RUNNING | STATE_COMPLETE | STATE_SETTLING)) == STATE_RUNNING);
+}
+
+void pirn__state_to_settled(struct state *s)
+{
+    size_t next, cur = guess(s);
+
+    do {
+        ASSERT((cur & (STATE_RUNNING | STATE_COMPLETE)) == STATE_RUNNING && (cur & STATE_SETTLING));
+        next = (cur & ~STATE_RUNNING) | STATE_NOTIFIED;
+        /* mo: release pairs with [frame] in to_running and to_shutdown: who ends the task sees the
+         * frame, and what its children left there. Acquire: the queue's link is ours to write now,
+         * and pairs with [event] as in to_idle. */
+    } while (!exchange(s, &cur, next, memory_order_acq_rel));
+}
+
+void pirn__state_end_settling(struct state *s)
+{
+    /* mo: relaxed. RUNNING is the caller's, and stays so. */
+    size_t cur = atomic_fetch_and_explicit(&s->word, ~STATE_SETTLING, memory_order_relaxed);
+
+    ASSERT((cur & (STATE_RUNNING | STATE_COMPLETE)) == STATE_RUNNING && (cur & STATE_SETTLING));
 }
 
 void pirn__state_cancel_queued(struct state *s)

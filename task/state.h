@@ -2,13 +2,13 @@
 /* The state word of a task: what may happen to it next, and what the caller of each transition
  * owes afterwards. Every row of the table: docs/design/task-state.md
  *
- *    63   62                     6   5    4    3    2    1    0
- *   +----+-------------------------+----+----+----+----+----+----+
- *   | WR | references              | CA | JW | JI | NO | CO | RU |
- *   +----+-------------------------+----+----+----+----+----+----+
+ *    63   62   61                6   5    4    3    2    1    0
+ *   +----+----+--------------------+----+----+----+----+----+----+
+ *   | WR | SE | references         | CA | JW | JI | NO | CO | RU |
+ *   +----+----+--------------------+----+----+----+----+----+----+
  *
  * A transition changes the word and nothing else; its result is an order to the caller.
- * T1 to T15 are the names of the design table. Some functions stand for two of them in one
+ * T1 to T18 are the names of the design table. Some functions stand for two of them in one
  * exchange, or hand a reference over instead of counting it up and down.
  */
 #ifndef PIRN_TASK_STATE_H
@@ -27,16 +27,21 @@
 #define STATE_JOIN_WAKER    ((size_t)1 << 4) /* the join waker is set: read-only to the handle */
 #define STATE_CANCELLED     ((size_t)1 << 5) /* whoever runs it next drops the frame instead */
 #define STATE_REF(n)        ((size_t)(n) << 6)
-#define STATE_REFS(word)    (((word) & ~STATE_REPLACED) >> 6)
+#define STATE_REFS(word)    (((word) & ~(STATE_REPLACED | STATE_SETTLING)) >> 6)
 /* The join waker was taken back once (T12); never cleared. While it is clear, JOIN_WAKER seen twice
  * means the same words: the completer may read them before its exchange, and give everything up in
  * it. */
 #define STATE_REPLACED ((size_t)1 << 63)
+/* The poll is over, the end is not: with RUNNING, children are alive that may point into the frame;
+ * while idle they are gone, and whoever runs it next ends it. */
+#define STATE_SETTLING ((size_t)1 << 62)
 
 /* The owned list's reference, the Notified's, and the join handle's. */
 #define STATE_INITIAL (STATE_REF(3) | STATE_JOIN_INTEREST | STATE_NOTIFIED)
 /* Spawned detached: there is no join handle and never will be. */
 #define STATE_INITIAL_DETACHED (STATE_REF(2) | STATE_NOTIFIED)
+/* Spawned into a group, which has the join handle, and is told of the end by the join waker. */
+#define STATE_INITIAL_CHILD (STATE_INITIAL | STATE_JOIN_WAKER)
 /* A cell that holds no task. */
 #define STATE_VACANT ((size_t)0)
 
@@ -63,6 +68,7 @@ static inline bool pirn__state_is_idle(size_t word)
 enum run_act {
     RUN_POLL,   /* caller holds RUNNING: poll */
     RUN_CANCEL, /* caller holds RUNNING: drop the frame, then complete */
+    RUN_END,    /* caller holds RUNNING: the task has settled; go on with its end */
     RUN_SKIP,   /* another thread runs it, or it is complete; the reference is consumed */
     RUN_FREE,   /* as RUN_SKIP, and it was the last reference: free the cell */
 };
@@ -136,9 +142,24 @@ MUST_USE enum wake_act pirn__state_wake_by_ref(struct state *s);
 /* T7. Return: true: caller owns a new Notified: schedule it. */
 MUST_USE bool pirn__state_cancel(struct state *s);
 
-/* T8, by the closer of the list, which owns a reference. Return: true: the caller holds RUNNING:
- * drop the frame, then complete. False: drop the reference. */
-MUST_USE bool pirn__state_to_shutdown(struct state *s);
+enum shutdown_act {
+    SHUTDOWN_SKIP,   /* another thread runs it, or it is complete: drop the reference */
+    SHUTDOWN_CANCEL, /* caller holds RUNNING: drop the frame, then complete */
+    SHUTDOWN_END,    /* caller holds RUNNING: the task has settled; go on with its end */
+};
+
+/* T8, by the closer of the list, which owns a reference. */
+MUST_USE enum shutdown_act pirn__state_to_shutdown(struct state *s);
+
+/* T16, holding RUNNING, which stays and is nobody's until the last child is gone: the poll is over. */
+void pirn__state_to_settling(struct state *s);
+
+/* T17, by who saw the last child go: gives RUNNING up, and has a new Notified, whose reference was the
+ * runner's. */
+void pirn__state_to_settled(struct state *s);
+
+/* T18, by the same, where no queue is left: it keeps RUNNING, and goes on with the end itself. */
+void pirn__state_end_settling(struct state *s);
 
 /* Set CANCELLED: before T1, by who holds the Notified (how a queue is drained), or before T2, by who
  * holds RUNNING (the list is closed). */

@@ -106,6 +106,11 @@ static bool output_is_large(const pirn_task_desc *d)
     return d->out_size > SCRATCH_BYTES || d->out_align > SCRATCH_ALIGN;
 }
 
+bool pirn__task_uses_scratch(const pirn_task_desc *d)
+{
+    return !output_is_large(d);
+}
+
 void pirn__task_layout(const pirn_task_desc *d, struct cell_layout *l)
 {
     size_t stage = d->frame_size > d->out_size ? d->frame_size : d->out_size;

@@ -32,6 +32,9 @@ int pirn__task_prepare(const pirn_task_desc *d, struct cell_layout *l);
 void pirn__task_init(struct header *h, const pirn_task_desc *d, struct sched *s, uint64_t id,
                      const void *spawn_site, uint64_t tick, bool joined);
 
+/* Whether outputs are polled into the poller's scratch, not into room of the cell's own. */
+bool pirn__task_uses_scratch(const pirn_task_desc *d);
+
 /* Room for an output that does not fit the poller's scratch: behind the frame. */
 void *pirn__task_output_room(struct header *h);
 

@@ -7,6 +7,7 @@
 #include <pirn/async.h>
 #include <pirn/channel.h>
 #include <pirn/frame.h>
+#include <pirn/group.h>
 #include <pirn/io.h>
 #include <pirn/join.h>
 #include <pirn/net.h>

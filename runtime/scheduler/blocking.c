@@ -83,6 +83,19 @@ void pirn__blocking_take_over(struct blocking *b)
         b->rt->flavor->submit(b->rt, (struct unowned_task){n.cell});
 }
 
+/* Its poll is over: what is left of it runs where everything else does. */
+static void blocking_resume(struct sched *s, struct notified n)
+{
+    struct pirn_handle *rt = of_sched(s)->rt;
+
+    rt->flavor->submit(rt, (struct unowned_task){n.cell});
+}
+
+static void blocking_end_here(struct sched *s, struct settle *settled)
+{
+    pirn__spawner_end_here(of_sched(s)->rt, settled);
+}
+
 static bool blocking_link(struct sched *s, struct header *h)
 {
     return pirn__owned_link(&of_sched(s)->owned, h);
@@ -143,6 +156,8 @@ const struct sched_ops pirn__blocking_ops = {
     .schedule = blocking_schedule,
     .requeue = blocking_requeue,
     .cancelled = blocking_cancelled,
+    .resume = blocking_resume,
+    .end_here = blocking_end_here,
     .link = blocking_link,
     .unlink = blocking_unlink,
     .free_cell = blocking_free_cell,
@@ -216,12 +231,13 @@ static void thread_is_idle(void *user, struct pool_thread *t)
 
 /* The scope of a blocking poll. There is no poll that lends its budget or its clock to what is
  * called: the task may wait, and see time pass. */
-static void set_scope(struct blocking *b, struct recovery *recovery)
+static void set_scope(struct blocking *b, struct pirn_cx *cx, struct recovery *recovery)
 {
     pirn__context = (struct context){.core = NULL};
     pirn__scope.runtime = b->rt;
     pirn__scope.guards = NULL;
     pirn__scope.cx = NULL;
+    pirn__scope.blocking = cx;
     pirn__scope.task_id = 0;
     pirn__scope.busy = 0;
     pirn__scope.recovery = recovery;
@@ -233,10 +249,10 @@ static void run_blocking(void *user, struct pool_thread *t, struct notified n, b
 
     claim_poller(b, &t->poller);
     t->poller.tick = pirn__handle_tick(b->rt, pirn__clock_coarse());
-    set_scope(b, &t->recovery);
+    set_scope(b, &t->poller.cx, &t->recovery);
     t->recovery.guards = NULL;
     if (_setjmp(t->recovery.at) != 0) {
-        set_scope(b, &t->recovery);
+        set_scope(b, &t->poller.cx, &t->recovery);
         pirn__harness_recover(&t->poller);
     } else if (cancel) {
         pirn__harness_cancel_queued(n, &t->poller);
@@ -246,7 +262,7 @@ static void run_blocking(void *user, struct pool_thread *t, struct notified n, b
     if (pirn__scope.guards != NULL)
         CLIENT_BUG("pirn_handle_enter", "a blocking task returned without pirn_enter_exit()");
     poller_idle(&t->poller);
-    set_scope(b, NULL);
+    set_scope(b, NULL, NULL);
     pirn__scope.runtime = NULL;
 }
 

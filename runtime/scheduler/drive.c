@@ -172,8 +172,9 @@ static void stop(struct core *core)
 
 /* ---- block_on ------------------------------------------------------------------------------------ */
 
-/* Until this thread has the core, or its root needs no more. */
-static enum end wait_for_core(struct current_thread *ct, struct root *root, struct core **core)
+/* Until this thread has the core, or its root needs no more; or (not @to_stop) the runtime stops. */
+static enum end wait_for_core(struct current_thread *ct, struct root *root, bool to_stop,
+                              struct core **core)
 {
     enum end end;
     bool told;
@@ -185,7 +186,7 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
             pirn__waiters_remove(&ct->waiters, &root->waiter, true);
             return END_IDLE;
         }
-        if (pirn__ct_is_stopping(ct)) {
+        if (!to_stop && pirn__ct_is_stopping(ct)) {
             pirn__waiters_remove(&ct->waiters, &root->waiter, false);
             return END_STOPPED;
         }
@@ -203,6 +204,29 @@ static enum end wait_for_core(struct current_thread *ct, struct root *root, stru
     }
 }
 
+/* Children of the root are alive: tasks go on until they are gone, here if nobody else drives. */
+static void settle_root(struct current_thread *ct, struct root *root, struct core **core,
+                        struct entry *entry)
+{
+    while (!pirn__root_is_settled(root)) {
+        if (*core == NULL) {
+            if (wait_for_core(ct, root, true, core) != END_IDLE)
+                return;
+            leave_runtime(entry);
+            enter_runtime(entry, ct, *core);
+        } else if (!pirn__ct_is_stopping(ct)) {
+            (*core)->root = root;
+            (void)drive(*core);
+        } else {
+            stop(*core);
+            /* What is left runs on the blocking pool's threads, or in another runtime. */
+            if (!pirn__root_is_settled(root))
+                (void)pirn__waiter_sleep(&root->waiter, PIRN_NEVER);
+            (void)pirn__root_take_wake(root, NULL);
+        }
+    }
+}
+
 int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *frame, pirn_result *res,
                       void *out)
 {
@@ -216,7 +240,7 @@ int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *fram
     if (root == NULL)
         return -ENOMEM;
     enter_runtime(&entry, ct, NULL);
-    end = pirn__ct_is_stopping(ct) ? END_STOPPED : wait_for_core(ct, root, &core);
+    end = pirn__ct_is_stopping(ct) ? END_STOPPED : wait_for_core(ct, root, false, &core);
     leave_runtime(&entry);
     if (core == NULL && end == END_STOPPED)
         core = pirn__ct_take_core(ct); /* nobody else may come to end the tasks */
@@ -225,7 +249,9 @@ int pirn__ct_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *fram
         core->root = root;
         end = drive(core);
     }
-    r = pirn__root_finish(root, end, res);
+    pirn__root_decide(root, end);
+    settle_root(ct, root, &core, &entry);
+    r = pirn__root_finish(root, res);
     if (core != NULL) {
         if (pirn__ct_is_stopping(ct))
             stop(core);

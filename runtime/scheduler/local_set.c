@@ -95,6 +95,24 @@ static void local_schedule(struct sched *sched, struct notified n)
     }
 }
 
+static void local_resume(struct sched *sched, struct notified n)
+{
+    struct pirn_local_set *s = set_of(sched);
+
+    if (on_thread(s) && !s->closed) {
+        local_schedule(sched, n);
+    } else if (pirn__inject_push(&s->inject, n)) {
+        wake_outer(s);
+    } else {
+        pirn__spawner_refuse(s->handle, n); /* the set is freed, and its thread may be anywhere */
+    }
+}
+
+static void local_end_here(struct sched *s, struct settle *settled)
+{
+    pirn__spawner_end_here(set_of(s)->handle, settled);
+}
+
 static void local_requeue(struct sched *s, struct notified n, bool yield)
 {
     (void)yield; /* the whole set yields to its outer task after TASKS_PER_POLL polls */
@@ -186,6 +204,8 @@ static const struct sched_ops local_ops = {
     .stopping = local_stopping,
     .schedule = local_schedule,
     .requeue = local_requeue,
+    .resume = local_resume,
+    .end_here = local_end_here,
     .link = local_link,
     .unlink = local_unlink,
     .free_cell = local_free_cell,

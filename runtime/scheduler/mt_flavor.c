@@ -56,7 +56,12 @@ static int mt_block_on(struct pirn_handle *h, const pirn_task_desc *d, void *fra
     if (root == NULL)
         return -ENOMEM;
     pirn__entry_begin(&entry, h);
-    r = pirn__root_finish(root, drive_root(mt_of(h), root), res);
+    pirn__root_decide(root, drive_root(mt_of(h), root));
+    while (!pirn__root_is_settled(root)) {
+        (void)pirn__waiter_sleep(&root->waiter, PIRN_NEVER);
+        (void)pirn__root_take_wake(root, NULL);
+    }
+    r = pirn__root_finish(root, res);
     pirn__entry_end(&entry);
     pirn__root_close(root);
     return r;

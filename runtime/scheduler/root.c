@@ -6,6 +6,7 @@
 #include "runtime/scheduler/context.h"
 #include "task/base/scope.h"
 #include "task/fault.h"
+#include "task/group.h"
 #include "task/harness.h"
 #include "task/waker.h"
 
@@ -127,6 +128,10 @@ bool pirn__root_poll(struct root *r, uint32_t budget)
     struct pirn_cx *cx = &r->cx;
     struct pirn_cx *outer = pirn__scope.cx;
 
+    if (r->over) {
+        r->ready = pirn__root_is_settled(r);
+        return r->ready;
+    }
     cx->budget = cx->budget_full =
         r->desc->flags & PIRN_TASK_UNCONSTRAINED ? PIRN_UNLIMITED : budget;
     cx->yielding = cx->faulted = cx->forever = false;
@@ -141,8 +146,49 @@ bool pirn__root_poll(struct root *r, uint32_t budget)
                    "poll of \"%s\" returned %d, which is neither 0, PIRN_PENDING nor "
                    "negative",
                    r->desc->name != NULL ? r->desc->name : "root", r->code);
-    r->ready = r->code != PIRN_PENDING;
+    if (r->code != PIRN_PENDING) {
+        pirn__root_decide(r, END_READY);
+        r->ready = pirn__root_is_settled(r);
+    }
     return r->ready;
+}
+
+/* ---- its end ----------------------------------------------------------------------------------- */
+
+/* Any thread. Its waker keeps the root from going between the two. */
+static void root_settled(struct settle *s)
+{
+    struct root *r = s->waits;
+
+    /* mo: release pairs with [settled] in is_settled: the frame is as the children left it. */
+    atomic_store_explicit(&r->settled, true, memory_order_release);
+    root_wake(r);
+}
+
+void pirn__root_decide(struct root *r, enum end end)
+{
+    struct settle *s;
+
+    if (r->over)
+        return;
+    r->over = true;
+    r->end = (uint8_t)end;
+    if (end == END_FAULTED)
+        pirn__root_note_fault(r);
+    s = r->ops != NULL ? pirn__groups_record(r->ops) : NULL;
+    if (s == NULL)
+        return;
+    r->settling = true;
+    settle_begin(s, root_settled, root_clone(r));
+    pirn__groups_close(r->ops, s);
+    if (settle_give(s))
+        root_settled(s);
+}
+
+bool pirn__root_is_settled(const struct root *r)
+{
+    /* mo: acquire pairs with [settled] in root_settled. */
+    return !r->settling || atomic_load_explicit(&r->settled, memory_order_acquire);
 }
 
 static void drop_frame(void *arg)
@@ -154,6 +200,8 @@ static void drop_frame(void *arg)
 
 bool pirn__root_drop(struct root *r, struct sched *s)
 {
+    if (r->settling)
+        pirn__groups_drop_results(r->ops);
     pirn__harness_drop_ops(&r->ops, s, 0);
     return r->desc->drop == NULL || pirn__contain_busy(drop_frame, r);
 }

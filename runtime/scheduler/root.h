@@ -11,6 +11,7 @@
 #include "runtime/scheduler/context.h"
 #include "runtime/scheduler/rt_handle.h"
 #include "runtime/scheduler/waiter.h"
+#include "task/base/scope.h"
 #include "task/cx.h"
 
 struct driver;
@@ -34,6 +35,11 @@ struct root {
     void *frame, *out;
     struct patience patience; /* guard: the thread */
     bool out_given;           /* by the caller; else `out` is room of the call's own */
+    bool over, settling;      /* its end is decided; and children of it were alive then */
+    _Atomic(bool) settled;    /* they are gone. Written by who saw the last one go */
+    uint8_t end;              /* enum end: how it ended, when that was decided */
+    int fault_code;
+    char fault_text[SCOPE_TEXT_BYTES]; /* of the first fault: drops may raise others */
 };
 
 enum end {
@@ -61,6 +67,12 @@ bool pirn__root_is_woken(struct root *r);
 /* One poll. A fault in it jumps to the recovery point in the scope. Return: whether it is ready. */
 bool pirn__root_poll(struct root *r, uint32_t budget);
 
+/* It has ended: decided once. Its groups are cancelled, and it is woken when their children are gone;
+ * until then nothing is dropped. */
+void pirn__root_decide(struct root *r, enum end end);
+/* Whether it may be finished: after its end was decided. */
+bool pirn__root_is_settled(const struct root *r);
+
 /* Its pending operations and its frame, contained. Return: false: the frame's drop faulted. */
 bool pirn__root_drop(struct root *r, struct sched *s);
 
@@ -72,8 +84,10 @@ struct root *pirn__root_open(struct pirn_handle *h, struct driver *driver, const
                              void *frame, void *out);
 /* One poll with a recovery point of its own. Return: END_IDLE: pending; END_READY; END_FAULTED. */
 enum end pirn__root_poll_contained(struct root *r, uint32_t budget);
-/* The frame's end, and what is to be said of it: what pirn_block_on() returns. */
-int pirn__root_finish(struct root *r, enum end end, pirn_result *res);
+/* Keeps the fault that is in the scope. */
+void pirn__root_note_fault(struct root *r);
+/* Settled: the frame's end, and what is to be said of it: what pirn_block_on() returns. */
+int pirn__root_finish(struct root *r, pirn_result *res);
 /* Last: with it the call's hold on the handle and its allocator may go. */
 void pirn__root_close(struct root *r);
 

@@ -63,34 +63,36 @@ static void drop_output(void *arg)
     root->desc->out_drop(root->out);
 }
 
-int pirn__root_finish(struct root *root, enum end end, pirn_result *res)
+void pirn__root_note_fault(struct root *r)
+{
+    r->fault_code = pirn__fault_code();
+    (void)snprintf(r->fault_text, sizeof r->fault_text, "%s", pirn__fault_text());
+}
+
+int pirn__root_finish(struct root *root, pirn_result *res)
 {
     struct sched *s = &root->handle->sched;
     struct task_facts facts = {.desc = root->desc};
     pirn_result r = {PIRN_DONE, root->code, 0};
-    char text[SCOPE_TEXT_BYTES] = ""; /* of the first fault: the drop may raise others */
-    bool whole;
+    bool faulted = root->end == END_FAULTED;
+    bool whole = pirn__root_drop(root, s);
 
-    if (end == END_FAULTED) {
-        r = (pirn_result){PIRN_FAULTED, pirn__fault_code(), 0};
-        (void)snprintf(text, sizeof text, "%s", pirn__fault_text());
-    }
-    whole = pirn__root_drop(root, s);
-    if (!whole && end == END_READY) {
-        r = (pirn_result){PIRN_FAULTED, pirn__fault_code(), 0};
-        (void)snprintf(text, sizeof text, "%s", pirn__fault_text());
+    if (!whole && root->end == END_READY) {
+        pirn__root_note_fault(root);
+        faulted = true;
     } else if (!whole) {
         s->ops->contained(s);
     }
-    if (end == END_READY && root->code == 0 && root->desc->out_drop != NULL &&
+    if (root->end == END_READY && root->code == 0 && root->desc->out_drop != NULL &&
         root->desc->out_size != 0 && (!root->out_given || !whole) &&
         !pirn__contain_busy(drop_output, root))
         s->ops->contained(s);
-    if (end == END_STOPPED)
+    if (root->end == END_STOPPED)
         return pirn__error(PIRN_ESHUTDOWN, "pirn_block_on: the runtime shuts down");
-    if (r.outcome == PIRN_FAULTED) {
-        s->ops->faulted(s, &facts, r.code, text);
-        (void)pirn__error(0, "%s", text);
+    if (faulted) {
+        r = (pirn_result){PIRN_FAULTED, root->fault_code, 0};
+        s->ops->faulted(s, &facts, r.code, root->fault_text);
+        (void)pirn__error(0, "%s", root->fault_text);
     }
     if (res != NULL)
         *res = r;

@@ -193,6 +193,18 @@ bool pirn__handle_unlink(struct sched *s, struct header *cell)
     return pirn__owned_unlink(handle_list_of(handle_of(s), cell), cell);
 }
 
+void pirn__handle_resume(struct sched *s, struct notified n)
+{
+    struct pirn_handle *h = handle_of(s);
+
+    h->flavor->submit(h, (struct unowned_task){n.cell});
+}
+
+void pirn__handle_end_here(struct sched *s, struct settle *settled)
+{
+    pirn__spawner_end_here(handle_of(s), settled);
+}
+
 void pirn__handle_free_cell(struct sched *s, struct header *cell)
 {
     struct pirn_handle *h = handle_of(s);

@@ -183,6 +183,8 @@ bool pirn__handle_stopping(const struct sched *s);
 bool pirn__handle_link(struct sched *s, struct header *cell);
 bool pirn__handle_unlink(struct sched *s, struct header *cell);
 void pirn__handle_free_cell(struct sched *s, struct header *cell);
+void pirn__handle_resume(struct sched *s, struct notified n);
+void pirn__handle_end_here(struct sched *s, struct settle *settled);
 void pirn__handle_faulted(struct sched *s, const struct task_facts *f, int code, const char *text);
 void pirn__handle_contained(struct sched *s);
 void pirn__handle_forgotten(struct sched *s, const struct task_facts *f);
@@ -196,7 +198,8 @@ void pirn__join_fd_signal(void *data);
 
 /* In a struct sched_ops: all but `here`, `schedule` and `requeue`. */
 #define HANDLE_SCHED_OPS                                                                           \
-    .stopping = pirn__handle_stopping, .link = pirn__handle_link, .unlink = pirn__handle_unlink,   \
+    .stopping = pirn__handle_stopping, .resume = pirn__handle_resume,                              \
+    .end_here = pirn__handle_end_here, .link = pirn__handle_link, .unlink = pirn__handle_unlink,   \
     .free_cell = pirn__handle_free_cell, .faulted = pirn__handle_faulted,                          \
     .contained = pirn__handle_contained, .forgotten = pirn__handle_forgotten,                      \
     .terminated = pirn__handle_terminated, .before_poll = pirn__handle_before_poll,                \

@@ -7,6 +7,7 @@
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/rt_handle.h"
 #include "runtime/scheduler/task_list.h"
+#include "task/group.h"
 #include "task/harness.h"
 #include "task/move.h"
 #include "task/task.h"
@@ -92,11 +93,30 @@ static struct header *take_large(struct pirn_handle *rt, const struct cell_layou
     return h;
 }
 
-/* What a cell takes on this runtime: when latencies are kept there is a stamp at its end. */
-static void full_layout(const struct pirn_handle *rt, struct cell_layout *l)
+static size_t align_word(size_t n)
+{
+    return (n + 7) / 8 * 8;
+}
+
+/* What a cell takes on this runtime: when latencies are kept there is a stamp at its end; behind that,
+ * in a child of a group and in whatever may become one, what links it to the group. Cells that are not
+ * from a slab all have that: who frees them need not ask. */
+static void full_layout(const struct pirn_handle *rt, struct cell_layout *l, bool tail)
 {
     if (UNLIKELY(rt->flags & PIRN_RT_LATENCY_HISTOGRAM))
-        l->bytes = (l->bytes + 7) / 8 * 8 + sizeof(pirn_time);
+        l->bytes = align_word(l->bytes) + sizeof(pirn_time);
+    if (tail)
+        l->bytes = align_word(l->bytes) + sizeof(struct group_node);
+}
+
+struct group_node *pirn__spawner_tail(const struct pirn_handle *rt, struct header *h,
+                                      const struct cell_layout *layout)
+{
+    struct cell_layout l = *layout;
+
+    full_layout(rt, &l, true);
+    return (struct group_node *)(void *)((char *)h - l.header_offset + l.bytes -
+                                         sizeof(struct group_node));
 }
 
 pirn_time *pirn__spawner_stamp(struct header *h)
@@ -104,7 +124,7 @@ pirn_time *pirn__spawner_stamp(struct header *h)
     struct cell_layout l;
 
     pirn__task_layout(h->desc, &l);
-    return (pirn_time *)(void *)((char *)h - l.header_offset + (l.bytes + 7) / 8 * 8);
+    return (pirn_time *)(void *)((char *)h - l.header_offset + align_word(l.bytes));
 }
 
 static void free_large(struct pirn_handle *rt, struct header *h)
@@ -113,7 +133,7 @@ static void free_large(struct pirn_handle *rt, struct header *h)
     struct cell_layout l;
 
     pirn__task_layout(h->desc, &l);
-    full_layout(rt, &l);
+    full_layout(rt, &l, true);
     a->free(a->user, (char *)h - l.header_offset, l.bytes);
     /* mo: relaxed, a statistic. */
     (void)atomic_fetch_sub_explicit(&rt->shared.large_bytes, l.bytes, memory_order_relaxed);
@@ -187,20 +207,22 @@ static void count_stray_spawn(struct shared_spawner *sh)
 
 struct header *pirn__spawner_cell(struct pirn_handle *rt, const pirn_task_desc *d,
                                   const struct cell_layout *layout, struct sched *s,
-                                  const void *site, bool joined)
+                                  const void *site, bool joined, bool tail)
 {
     struct spawner *sp = spawner_here(rt);
     struct cell_layout l = *layout;
     struct header *h = NULL;
     uint64_t id = 0, tick;
 
-    full_layout(rt, &l);
+    full_layout(rt, &l, tail);
     if (LIKELY(l.header_offset == 0 && l.bytes <= CELL_BYTES_MAX)) {
         h = sp != NULL ? take_own(sp, &l) : take_shared(rt, &l, &id);
         if (h == NULL && (sp != NULL || !shared_spawner_is_closed(&rt->shared)))
             return NULL;
     }
     if (UNLIKELY(h == NULL)) {
+        l = *layout;
+        full_layout(rt, &l, true);
         h = take_large(rt, &l);
         if (h == NULL)
             return NULL;
@@ -250,13 +272,24 @@ struct refusal {
 };
 static _Thread_local struct refusal *refusal;
 
-static void end_refused(struct pirn_handle *rt, struct notified n)
+/* Settled tasks that this thread is to end: one that ends may be the last child of the next, and so
+ * on, which is not to be a stack of theirs. */
+struct endings {
+    struct settle *first, **end;
+};
+static _Thread_local struct endings *endings;
+
+/* A queued task that is refused, or (@settled) one that has settled. */
+static void end_stray(struct pirn_handle *rt, struct notified n, struct settle *settled)
 {
     struct poller p = {.budget = 0, .worker = CELL_NO_WORKER};
     void *runtime = pirn__scope.runtime;
 
     pirn__scope.runtime = rt; /* drops run inside the runtime */
-    pirn__harness_cancel_queued(n, &p);
+    if (settled != NULL)
+        pirn__harness_end_here(settled, &p);
+    else
+        pirn__harness_cancel_queued(n, &p);
     pirn__scope.runtime = runtime;
     /* mo: relaxed, both, statistics. */
     (void)atomic_fetch_add_explicit(&rt->stray.finished, stat_get(&p.stats.finished),
@@ -276,17 +309,40 @@ COLD void pirn__spawner_refuse(struct pirn_handle *rt, struct notified n)
     }
     if (outer != NULL && outer->rt == rt) {
         outer->depth++;
-        end_refused(rt, n);
+        end_stray(rt, n, NULL);
         outer->depth--;
         return;
     }
     pirn_handle_ref(rt); /* the task, or its frame, may have been the last to hold it */
     refusal = &own;
-    end_refused(rt, n);
+    end_stray(rt, n, NULL);
     while ((h = task_list_pop(&own.late)) != NULL)
-        end_refused(rt, (struct notified){h});
+        end_stray(rt, (struct notified){h}, NULL);
     refusal = outer;
     pirn_handle_unref(rt);
+}
+
+COLD void pirn__spawner_end_here(struct pirn_handle *rt, struct settle *settled)
+{
+    struct endings own = {settled, &settled->next};
+
+    settled->next = NULL;
+    settled->scheduler = pirn_handle_ref(rt); /* the task may have been the last to hold it */
+    if (endings != NULL) {
+        *endings->end = settled;
+        endings->end = &settled->next;
+        return;
+    }
+    endings = &own;
+    while ((settled = own.first) != NULL) {
+        own.first = settled->next;
+        if (own.first == NULL)
+            own.end = &own.first;
+        rt = settled->scheduler; /* the record goes with the task */
+        end_stray(rt, (struct notified){NULL}, settled);
+        pirn_handle_unref(rt);
+    }
+    endings = NULL;
 }
 
 /* ---- the way back -------------------------------------------------------------------------------- */

@@ -16,7 +16,9 @@
 #include "task/handle.h"
 
 struct cell_layout;
+struct group_node;
 struct pirn_handle;
+struct settle;
 
 enum {
     SPAWNER_BATCHES = 4, /* caches whose freed cells are collected at a time; a power of two */
@@ -59,10 +61,14 @@ static inline struct spawner *spawner_here(const struct pirn_handle *rt)
     return LIKELY(sp != NULL && sp->rt == rt) ? sp : NULL;
 }
 
-/* A cell with its header filled in, frame not. Return: NULL: no memory. */
+/* A cell with its header filled in, frame not. @tail: with room for a struct group_node behind the
+ * frame. Return: NULL: no memory. */
 struct header *pirn__spawner_cell(struct pirn_handle *rt, const pirn_task_desc *d,
                                   const struct cell_layout *l, struct sched *s, const void *site,
-                                  bool joined);
+                                  bool joined, bool tail);
+/* That room. @l: as above */
+struct group_node *pirn__spawner_tail(const struct pirn_handle *rt, struct header *h,
+                                      const struct cell_layout *l);
 /* Copies @frame in; NULL: zeroes. */
 void pirn__spawner_fill(struct header *h, const void *frame);
 /* Tells the hook of the spawn, if there is one. Before it is submitted. */
@@ -73,6 +79,8 @@ uint64_t pirn__spawner_id(struct pirn_handle *rt);
 void pirn__spawner_undo(struct pirn_handle *rt, struct header *h);
 /* Ends a task that no queue takes any more, on this thread. */
 void pirn__spawner_refuse(struct pirn_handle *rt, struct notified n);
+/* Ends a task of a closer's that has settled, on this thread, after those it is at. */
+void pirn__spawner_end_here(struct pirn_handle *rt, struct settle *settled);
 /* Takes the memory of a cell back that nobody knows any more; @rt for a walk's `reuse`. */
 void pirn__spawner_reuse(void *rt, struct header *h);
 /* When a task was woken or spawned last, if latencies are kept. guard: as `queue_next` */

@@ -20,6 +20,8 @@ struct pirn_cx;
 struct scope {
     uint64_t task_id;          /* 0: in no task */
     struct pirn_cx *cx;        /* the innermost poll; NULL: none */
+    struct pirn_cx *blocking;  /* of the blocking task that runs on this thread, whose poll lends */
+                               /* nothing to what it calls; NULL: none */
     struct recovery *recovery; /* NULL: a fault ends the process */
     unsigned busy;             /* runs tasks' code, so deep; 0: may block */
     /* The runtime this thread is in, and how it came there: kept here so that a fault puts it back;

@@ -22,8 +22,8 @@ REF = "task/base/ref.h"
 
 MUTANTS = [
     Mutant("run-keeps-notified", STATE,
-           "next = (cur | STATE_RUNNING) & ~STATE_NOTIFIED;",
-           "next = cur | STATE_RUNNING;",
+           "next = (cur | STATE_RUNNING) & ~(STATE_NOTIFIED | STATE_SETTLING);",
+           "next = (cur | STATE_RUNNING) & ~STATE_SETTLING;",
            ["wake_vs_run"]),
     Mutant("skip-keeps-reference", STATE,
            """            next = cur - STATE_REF(1);
@@ -69,8 +69,10 @@ MUTANTS = [
         next = cur | STATE_NOTIFIED;""",
            ["two_wakers"]),
     Mutant("closer-takes-a-running-task", STATE,
-           "was_idle = pirn__state_is_idle(cur);",
-           "was_idle = !(cur & STATE_COMPLETE);",
+           """        if (pirn__state_is_idle(cur)) {
+            next = (next | STATE_RUNNING)""",
+           """        if (!(cur & STATE_COMPLETE)) {
+            next = (next | STATE_RUNNING)""",
            ["shutdown"]),
     Mutant("join-drop-leaves-interest", STATE,
            "next = (cur & ~(STATE_JOIN_INTEREST | STATE_JOIN_WAKER)) - STATE_REF(1);",
@@ -101,10 +103,8 @@ MUTANTS = [
     poller_idle""",
            ["late_link"]),
     Mutant("cancel-guesses-the-word", HARNESS,
-           """    h->owned.outcome = OUTCOME_CANCELLED;
-    complete(h, p, owned_given, pirn__state_load(&h->state));""",
-           """    h->owned.outcome = OUTCOME_CANCELLED;
-    complete(h, p, owned_given, pirn__state_peek(&h->state));""",
+           "    complete(h, p, e->owned_given, pirn__state_load(&h->state));",
+           "    complete(h, p, e->owned_given, pirn__state_peek(&h->state));",
            ["join_cancelled"]),
     Mutant("late-waker-leaks", JOIN,
            """    drop_words(&mine);

@@ -23,6 +23,29 @@ static struct root *root;
 static int freed;         /* plain */
 static atomic_int events; /* relaxed */
 
+/* No root here owns a group. */
+struct settle *pirn__groups_record(struct pirn_op *ops)
+{
+    (void)ops;
+    return NULL;
+}
+
+void pirn__groups_close(struct pirn_op *ops, struct settle *s)
+{
+    (void)ops;
+    (void)s;
+}
+
+void pirn__groups_drop_results(struct pirn_op *ops)
+{
+    (void)ops;
+}
+
+void pirn__root_note_fault(struct root *r)
+{
+    (void)r;
+}
+
 static void root_dealloc(void *user, void *p, size_t n)
 {
     (void)user;
@@ -53,6 +76,7 @@ static void root_setup(void)
     root->handle = &handle;
     root->local = 0;
     root->ended = root->woken = root->ready = false;
+    root->over = root->settling = false;
     atomic_store_explicit(&root->refs, BIAS + 2, memory_order_relaxed);
 }
 

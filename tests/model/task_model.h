@@ -18,6 +18,7 @@
 #include "task/base/scope.h"
 #include "task/cx.h"
 #include "task/fault.h"
+#include "task/group.h"
 #include "task/move.h"
 #include "task/op.h"
 #include "task/owned.h"
@@ -117,6 +118,28 @@ void pirn__fault_record_free(const pirn_alloc *a, struct fault_record *f)
     (void)f;
     must_not_come_here();
 }
+
+#if !defined(MODEL_WITH_GROUPS)
+struct settle *pirn__groups_record(struct pirn_op *ops)
+{
+    (void)ops;
+    must_not_come_here();
+    return NULL;
+}
+
+void pirn__groups_close(struct pirn_op *ops, struct settle *s)
+{
+    (void)ops;
+    (void)s;
+    must_not_come_here();
+}
+
+void pirn__groups_drop_results(struct pirn_op *ops)
+{
+    (void)ops;
+    must_not_come_here();
+}
+#endif
 
 int pirn__fault_code(void)
 {

@@ -28,6 +28,8 @@ static const char *const words[FAKE_EVENTS] = {
     [FAKE_BEFORE_POLL] = "before_poll",
     [FAKE_AFTER_POLL] = "after_poll",
     [FAKE_FD_FREE] = "fd_free",
+    [FAKE_RESUME] = "resume",
+    [FAKE_END_HERE] = "end_here",
 };
 
 static struct fake_sched *fake_of(struct sched *s)
@@ -80,6 +82,18 @@ static void op_requeue(struct sched *s, struct notified n, bool yield)
 {
     note(s, yield ? FAKE_YIELD : FAKE_REQUEUE);
     push(fake_of(s), n.cell);
+}
+
+static void op_resume(struct sched *s, struct notified n)
+{
+    note(s, FAKE_RESUME);
+    push(fake_of(s), n.cell);
+}
+
+static void op_end_here(struct sched *s, struct settle *settled)
+{
+    note(s, FAKE_END_HERE);
+    pirn__harness_end_here(settled, &fake_of(s)->poller);
 }
 
 static bool op_link(struct sched *s, struct header *h)
@@ -156,6 +170,8 @@ static const struct sched_ops ops = {
     .stopping = op_stopping,
     .schedule = op_schedule,
     .requeue = op_requeue,
+    .resume = op_resume,
+    .end_here = op_end_here,
     .link = op_link,
     .unlink = op_unlink,
     .free_cell = op_free_cell,

@@ -29,6 +29,8 @@ enum fake_event {
     FAKE_BEFORE_POLL,
     FAKE_AFTER_POLL,
     FAKE_FD_FREE,
+    FAKE_RESUME,
+    FAKE_END_HERE,
     FAKE_EVENTS
 };
 

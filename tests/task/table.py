@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-BITS = {"RU": 1, "CO": 2, "NO": 4, "JI": 8, "JW": 16, "CA": 32, "WR": 1 << 63}
+BITS = {"RU": 1, "CO": 2, "NO": 4, "JI": 8, "JW": 16, "CA": 32, "SE": 1 << 62, "WR": 1 << 63}
 REF = 64
 READ = 16
 # Not transitions.

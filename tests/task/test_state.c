@@ -17,6 +17,7 @@ enum {
     CA = 32
 };
 #define R  ((size_t)64)
+#define SE ((size_t)1 << 62)
 #define WR ((size_t)1 << 63)
 
 /* In the argument of to_complete: its waker was read. */
@@ -105,8 +106,10 @@ Test(task_state, words_have_the_bits_the_document_draws)
     cr_expect_eq(STATE_JOIN_WAKER, JW);
     cr_expect_eq(STATE_CANCELLED, CA);
     cr_expect_eq(STATE_REPLACED, WR);
+    cr_expect_eq(STATE_SETTLING, SE);
+    cr_expect_eq(STATE_INITIAL_CHILD, 3 * R + NO + JI + JW);
     cr_expect_eq(STATE_REF(5), 5 * R);
-    cr_expect_eq(STATE_REFS(7 * R + RU + CO + NO + JI + JW + CA + WR), 7);
+    cr_expect_eq(STATE_REFS(7 * R + RU + CO + NO + JI + JW + CA + SE + WR), 7);
     cr_expect_eq(STATE_INITIAL, 3 * R + NO + JI);
     cr_expect_eq(STATE_INITIAL_DETACHED, 2 * R + NO);
     cr_expect_eq(STATE_VACANT, 0);
@@ -129,7 +132,14 @@ static const struct row to_running_rows[] = {
      4 * R + RU + JI + JW + WR},
     {"cancelled in the queue", 0, 3 * R + NO + JI + CA, RUN_CANCEL, 3 * R + RU + JI + CA},
     {"cancelled in the queue, detached", 0, 2 * R + NO + CA, RUN_CANCEL, 2 * R + RU + CA},
+    {"settled", 0, 3 * R + NO + JI + SE, RUN_END, 3 * R + RU + JI},
+    {"settled, aborted, joiner waits", 0, 3 * R + NO + JI + JW + CA + SE, RUN_END,
+     3 * R + RU + JI + JW + CA},
+    {"settled, detached, in no list, the join waker was replaced", 0, 2 * R + NO + WR + SE, RUN_END,
+     2 * R + RU + WR},
     {"a closer runs it", 0, 3 * R + RU + NO + JI + CA, RUN_SKIP, 2 * R + RU + NO + JI + CA},
+    {"a closer's, and it settles", 0, 3 * R + RU + NO + JI + CA + SE, RUN_SKIP,
+     2 * R + RU + NO + JI + CA + SE},
     {"a closer has completed it, join handle left", 0, 2 * R + CO + NO + JI + CA, RUN_SKIP,
      1 * R + CO + NO + JI + CA},
     {"a closer has completed it, nobody left", 0, 1 * R + CO + NO + CA, RUN_FREE,
@@ -253,8 +263,9 @@ static const struct row ref_inc_rows[] = {
     {"idle", 0, 2 * R + JI, NOTHING, 3 * R + JI},
     {"every bit stays", 0, 1 * R + CO + NO + JI + JW + CA + WR, NOTHING,
      2 * R + CO + NO + JI + JW + CA + WR},
-    {"the most there may be", 0, 72057594037927935 * R, NOTHING, 72057594037927936 * R},
-    {"one more than that", 0, 72057594037927936 * R, ABORTS, 0},
+    {"the most there may be", 0, 36028797018963967 * R, NOTHING, 36028797018963968 * R},
+    {"one more than that", 0, 36028797018963968 * R, ABORTS, 0},
+    {"settling is not counted", 0, 3 * R + RU + JI + SE, NOTHING, 4 * R + RU + JI + SE},
     {"there is none", 0, 0 * R + CO, ABORTS, 0},
 };
 
@@ -352,18 +363,57 @@ static const struct row cancel_rows[] = {
 FOLLOWS_ITS_ROWS(cancel, pirn__state_cancel(s))
 
 static const struct row to_shutdown_rows[] = {
-    {"idle", 0, 2 * R + JI, true, 2 * R + RU + JI + CA},
-    {"idle, joiner waits, a waker is held", 0, 3 * R + JI + JW, true, 3 * R + RU + JI + JW + CA},
-    {"idle, detached", 0, 1 * R, true, 1 * R + RU + CA},
-    {"idle, a Notified is queued", 0, 3 * R + NO + JI, true, 3 * R + RU + NO + JI + CA},
-    {"idle, aborted, a Notified is queued", 0, 3 * R + NO + JI + CA, true,
+    {"idle", 0, 2 * R + JI, SHUTDOWN_CANCEL, 2 * R + RU + JI + CA},
+    {"idle, joiner waits, a waker is held", 0, 3 * R + JI + JW, SHUTDOWN_CANCEL,
+     3 * R + RU + JI + JW + CA},
+    {"idle, detached", 0, 1 * R, SHUTDOWN_CANCEL, 1 * R + RU + CA},
+    {"idle, a Notified is queued", 0, 3 * R + NO + JI, SHUTDOWN_CANCEL, 3 * R + RU + NO + JI + CA},
+    {"idle, aborted, a Notified is queued", 0, 3 * R + NO + JI + CA, SHUTDOWN_CANCEL,
      3 * R + RU + NO + JI + CA},
-    {"runs", 0, 3 * R + RU + JI, false, 3 * R + RU + JI + CA},
-    {"runs, woken already", 0, 3 * R + RU + NO + JI, false, 3 * R + RU + NO + JI + CA},
-    {"complete", 0, 2 * R + CO + JI, false, 2 * R + CO + JI + CA},
+    {"runs", 0, 3 * R + RU + JI, SHUTDOWN_SKIP, 3 * R + RU + JI + CA},
+    {"runs, woken already", 0, 3 * R + RU + NO + JI, SHUTDOWN_SKIP, 3 * R + RU + NO + JI + CA},
+    {"complete", 0, 2 * R + CO + JI, SHUTDOWN_SKIP, 2 * R + CO + JI + CA},
+    {"settles", 0, 3 * R + RU + JI + SE, SHUTDOWN_SKIP, 3 * R + RU + JI + CA + SE},
+    {"settled, a Notified is queued", 0, 3 * R + NO + JI + SE, SHUTDOWN_END,
+     3 * R + RU + NO + JI + CA},
 };
 
 FOLLOWS_ITS_ROWS(to_shutdown, pirn__state_to_shutdown(s))
+
+static const struct row to_settling_rows[] = {
+    {"the poll was the last one", 0, 3 * R + RU + JI, NOTHING, 3 * R + RU + JI + SE},
+    {"woken and aborted meanwhile, joiner waits", 0, 4 * R + RU + NO + JI + JW + CA, NOTHING,
+     4 * R + RU + NO + JI + JW + CA + SE},
+    {"by the closer, detached", 0, 1 * R + RU + CA, NOTHING, 1 * R + RU + CA + SE},
+    {"not running", 0, 3 * R + NO + JI, ABORTS, 0},
+    {"complete", 0, 2 * R + CO + JI, ABORTS, 0},
+    {"settles already", 0, 3 * R + RU + JI + SE, ABORTS, 0},
+};
+
+FOLLOWS_ITS_ROWS(to_settling, (pirn__state_to_settling(s), NOTHING))
+
+static const struct row to_settled_rows[] = {
+    {"the last child is gone", 0, 3 * R + RU + JI + SE, NOTHING, 3 * R + NO + JI + SE},
+    {"woken and aborted meanwhile, joiner waits", 0, 4 * R + RU + NO + JI + JW + CA + SE, NOTHING,
+     4 * R + NO + JI + JW + CA + SE},
+    {"detached, in no list", 0, 2 * R + RU + SE, NOTHING, 2 * R + NO + SE},
+    {"the join waker was replaced", 0, 3 * R + RU + JI + WR + SE, NOTHING,
+     3 * R + NO + JI + WR + SE},
+    {"does not settle", 0, 3 * R + RU + JI, ABORTS, 0},
+    {"settled already", 0, 3 * R + NO + JI + SE, ABORTS, 0},
+    {"complete", 0, 2 * R + CO + JI, ABORTS, 0},
+};
+
+FOLLOWS_ITS_ROWS(to_settled, (pirn__state_to_settled(s), NOTHING))
+
+static const struct row end_settling_rows[] = {
+    {"a Notified is queued", 0, 3 * R + RU + NO + JI + CA + SE, NOTHING, 3 * R + RU + NO + JI + CA},
+    {"detached", 0, 1 * R + RU + CA + SE, NOTHING, 1 * R + RU + CA},
+    {"does not settle", 0, 1 * R + RU + CA, ABORTS, 0},
+    {"settled already", 0, 3 * R + NO + JI + SE, ABORTS, 0},
+};
+
+FOLLOWS_ITS_ROWS(end_settling, (pirn__state_end_settling(s), NOTHING))
 
 static const struct row cancel_queued_rows[] = {
     {"queued", 0, 3 * R + NO + JI, NOTHING, 3 * R + NO + JI + CA},

@@ -55,7 +55,9 @@ typedef struct pirn_task_info {
     uint64_t id;
     const char *name;
     uint64_t state;         /* bits: 1 running, 2 complete, 4 notified, 8 join interest,
-                                 16 join waker, 32 cancelled; from 64 on the references */
+                                 16 join waker, 32 cancelled; from 64 on the references, up to
+                                 2^61; 2^62 with 1: its last poll is over, its groups' children are
+                                 not, and it waits for them */
     const void *spawn_site; /* return address of the spawn call */
     uint32_t await_line;    /* where it waits, if PIRN_TASK_LINE; else 0 */
     uint32_t polls;         /* saturates at 2^28 - 1 */
