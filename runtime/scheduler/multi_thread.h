@@ -36,9 +36,9 @@ struct worker_stats {
 struct worker {
     struct multi_thread *mt;
     uint32_t index;
-    bool searching;      /* counted as such in mt->idle */
-    bool lifo_off;       /* until the slot is found empty */
-    bool driver_left;    /* as the watcher: nobody has looked at the driver since its last look */
+    bool searching; /* counted as such in mt->idle */
+    bool lifo_off;  /* until the slot is found empty */
+    bool may_drive; /* as the watcher: it may take the driver, nobody has looked at it lately */
     bool woken_by_event; /* or by a timer: what ended its last sleep */
     bool stopped;        /* it drains the queues, as the last: what drops spawn is refused */
     uint32_t lifo_runs;  /* tasks from the slot since the last from elsewhere */

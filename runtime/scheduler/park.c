@@ -85,15 +85,16 @@ static void give_driver(struct shared_driver *d)
     atomic_store_explicit(&d->taken, false, memory_order_release);
 }
 
-void pirn__parker_park(struct parker *p, struct shared_driver *d, bool drive, pirn_time until,
+bool pirn__parker_park(struct parker *p, struct shared_driver *d, bool drive, pirn_time until,
                        struct wake_list *wakes)
 {
-    if (drive && take_driver(d)) {
-        sleep_on_driver(p, &d->driver, until, wakes);
-        give_driver(d);
-    } else {
+    if (!drive || !take_driver(d)) {
         sleep_on_word(p, until);
+        return false;
     }
+    sleep_on_driver(p, &d->driver, until, wakes);
+    give_driver(d);
+    return true;
 }
 
 bool pirn__shared_driver_look(struct shared_driver *d, struct wake_list *wakes)

@@ -25,8 +25,9 @@ struct parker {
 void pirn__parker_init(struct parker *p);
 
 /* Sleeps until pirn__parker_unpark(), one call of which before it counts as well, or until @until, or
- * for no reason. @drive: on the driver if that is free; what it brings goes into @wakes. */
-void pirn__parker_park(struct parker *p, struct shared_driver *d, bool drive, pirn_time until,
+ * for no reason. @drive: on the driver if that is free; what it brings goes into @wakes.
+ * Return: whether it was on the driver. */
+bool pirn__parker_park(struct parker *p, struct shared_driver *d, bool drive, pirn_time until,
                        struct wake_list *wakes);
 
 /* Takes events in without sleeping, unless somebody has the driver. Return: whether @wakes has any. */

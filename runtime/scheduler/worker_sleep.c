@@ -6,8 +6,8 @@
  * so nobody is woken to take it over. But its poll may be a long one: then one of the sleepers, the
  * watcher, sees that. It sleeps for WATCH_NS at a time, and takes the driver when it finds that it is
  * left and that nobody has looked at it since the last time; it also fires timers of others that are
- * overdue. There is none while all sleep: who wakes and finds none makes one, and it stays for as long
- * as it sees others wake. */
+ * overdue. There is none while all sleep: who wakes and finds none makes one, who goes to sleep beside
+ * others that are awake becomes it, and it stays for as long as it sees others wake. */
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/multi_thread.h"
 #include "runtime/scheduler/watchdog.h"
@@ -66,6 +66,29 @@ static bool watches(const struct worker *w)
     return atomic_load_explicit(&w->mt->watcher, memory_order_relaxed) == w->index + 1;
 }
 
+/* Whether anything could be missed while a poll goes on and on. */
+static bool has_sources(struct multi_thread *mt)
+{
+    bool timers = false;
+
+    for (uint32_t i = 0; !timers && i < mt->base.workers; i++)
+        timers = pirn__timers_next(&mt->workers[i].spawner.timers) != PIRN_NEVER;
+    return timers || io_has_sources(mt->base.io);
+}
+
+/* Beside others that are awake, and did not see us asleep when they woke. */
+static void volunteer(struct worker *w)
+{
+    struct multi_thread *mt = w->mt;
+    uint32_t nobody = 0;
+
+    /* mo: relaxed, both. Its own hint. */
+    if (atomic_load_explicit(&mt->watcher, memory_order_relaxed) == 0 &&
+        !pirn__idle_all_asleep(&mt->idle) && has_sources(mt))
+        (void)atomic_compare_exchange_strong_explicit(&mt->watcher, &nobody, w->index + 1,
+                                                      memory_order_relaxed, memory_order_relaxed);
+}
+
 static void resign(struct worker *w)
 {
     /* mo: relaxed. As above. */
@@ -86,15 +109,15 @@ void pirn__mt_ensure_watch(struct multi_thread *mt)
         pirn__parker_unpark(&mt->workers[sleeper].parker, &mt->driver);
 }
 
-/* The watcher's look, between two sleeps. */
-static void look_after(struct worker *w, struct wake_list *wakes)
+/* The watcher's look, between two sleeps; @drove: the last was on the driver. */
+static void look_after(struct worker *w, bool drove, struct wake_list *wakes)
 {
     struct multi_thread *mt = w->mt;
     uint64_t turns = stat_get(&mt->driver.turns), awakenings = stat_get(&mt->awakenings);
     bool all_asleep = pirn__idle_all_asleep(&mt->idle);
     pirn_time now = pirn__clock_now();
 
-    w->driver_left = !all_asleep && turns == w->turns_seen;
+    w->may_drive = drove || turns == w->turns_seen;
     if (all_asleep && awakenings == w->awakenings_seen)
         resign(w);
     w->turns_seen = turns;
@@ -117,18 +140,20 @@ static void sleep_once(struct worker *w, struct wake_list *wakes)
     struct multi_thread *mt = w->mt;
     struct timers *timers = &w->spawner.timers;
     pirn_time until = pirn__timers_next(timers);
-    bool watching = watches(w);
+    bool watching = watches(w), drove;
 
     if (UNLIKELY(watching)) {
         pirn_time look = pirn__clock_now() + WATCH_NS;
 
         until = until < look ? until : look;
     }
-    pirn__parker_park(&w->parker, &mt->driver, !watching || w->driver_left, until, wakes);
+    drove = pirn__parker_park(&w->parker, &mt->driver, !watching || w->may_drive, until, wakes);
     if (until != PIRN_NEVER)
         pirn__timers_advance(timers, pirn__clock_now(), wakes);
     if (UNLIKELY(watching))
-        look_after(w, wakes);
+        look_after(w, drove, wakes);
+    else
+        w->may_drive = false; /* if it is the watcher now: the driver has just been left */
 }
 
 /* Until it is picked for new work, or called, or has work of its own. Return: whether the last. */
@@ -139,6 +164,8 @@ static bool sleep_until_woken(struct worker *w, struct wake_list *wakes)
 
     pirn__idle_sleep(idle, w->index, w->searching);
     w->searching = true;
+    w->may_drive = true;
+    volunteer(w);
     /* Whoever picks it unparks it after; whoever calls it unparks it as well. */
     while (!found && !is_called(w)) {
         sleep_once(w, wakes);
@@ -150,7 +177,7 @@ static bool sleep_until_woken(struct worker *w, struct wake_list *wakes)
     if (pirn__idle_wake_self(idle, w->index, !found))
         w->searching = !found;
     else /* somebody picked it: its unpark is on its way */
-        pirn__parker_park(&w->parker, &w->mt->driver, false, PIRN_NEVER, wakes);
+        (void)pirn__parker_park(&w->parker, &w->mt->driver, false, PIRN_NEVER, wakes);
     return found;
 }
 
@@ -161,12 +188,11 @@ void pirn__worker_sleep(struct worker *w)
 
     wake_list_init(&wakes);
     w->woken_by_event = sleep_until_woken(w, &wakes);
-    w->driver_left = false;
     resign(w);
     /* mo: relaxed, a statistic. Of the watcher alone. */
     (void)atomic_fetch_add_explicit(&mt->awakenings, 1, memory_order_relaxed);
     flush_in_turn(w, &wakes);
-    if (io_has_sources(mt->base.io) || pirn__timers_next(&w->spawner.timers) != PIRN_NEVER)
+    if (has_sources(mt))
         pirn__mt_ensure_watch(mt);
 }
 

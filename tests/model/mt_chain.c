@@ -26,7 +26,7 @@ static void run(unsigned thread)
     } else {
         /* As in pirn__worker_sleep(), once that is announced. */
         do
-            pirn__parker_park(&w->parker, &mt.driver, true, PIRN_NEVER, NULL);
+            (void)pirn__parker_park(&w->parker, &mt.driver, true, PIRN_NEVER, NULL);
         while (pirn__idle_sleeps(&mt.idle, 1));
         w->searching = true;
         while ((h = pirn__worker_search(w)) == NULL)

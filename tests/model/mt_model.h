@@ -108,7 +108,7 @@ static void worker_setup(struct worker *w)
     w->mt = &mt;
     w->index = (uint32_t)(w - workers);
     w->searching = w->lifo_off = w->stopped = false;
-    w->driver_left = w->woken_by_event = false;
+    w->may_drive = w->woken_by_event = false;
     w->lifo_runs = 0;
     w->until_event = w->until_global = 1000;
     w->yield_mark = UINT64_MAX;

@@ -19,7 +19,7 @@ static void run(unsigned thread)
         (void)refusals[0]; /* plain: the worker has ended what it will end */
     } else if (thread == 1) {
         while (!pirn__mt_is_stopping(&mt.base))
-            pirn__parker_park(&workers[0].parker, &mt.driver, true, PIRN_NEVER, NULL);
+            (void)pirn__parker_park(&workers[0].parker, &mt.driver, true, PIRN_NEVER, NULL);
         pirn__worker_stop(&workers[0], &poller);
     } else {
         refused = !push_task(0);

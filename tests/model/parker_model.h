@@ -51,6 +51,6 @@ static void unpark_for(int event, int parker)
 static void park_until(int event, int parker)
 {
     while (atomic_load_explicit(&events[event], memory_order_relaxed) == 0)
-        pirn__parker_park(&parkers[parker], &shared, true, PIRN_NEVER, NULL);
+        (void)pirn__parker_park(&parkers[parker], &shared, true, PIRN_NEVER, NULL);
 }
 #endif

@@ -4,7 +4,8 @@
  * A hog is woken in one of several ways, so that the worker it lands on is the one that has just left
  * the driver, and spins in its poll until the others have made the progress that is wanted of them.
  * They are tickers, which sleep, and readers of a pipe each, which a plain thread writes to. If nobody
- * looked after the driver or after the timers of the hog's worker, the hog would never end. */
+ * looked after the driver or after the timers of the hog's worker, the hog would never end. Many of them
+ * keep the other workers awake; when there is a single one, all others sleep. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ enum way {
     WAYS
 };
 
+static int tickers, readers; /* in this round */
 static atomic_int ticks[TICKERS], reads[READERS];
 static atomic_bool hog_spins, over;
 static int pipes[READERS + 1][2]; /* the last is the hog's */
@@ -128,10 +130,10 @@ struct hog {
 
 static bool all_have_gone_on(void)
 {
-    for (int i = 0; i < TICKERS; i++)
+    for (int i = 0; i < tickers; i++)
         if (ticks[i] < PROGRESS)
             return false;
-    for (int i = 0; i < READERS; i++)
+    for (int i = 0; i < readers; i++)
         if (reads[i] < PROGRESS)
             return false;
     return true;
@@ -191,7 +193,8 @@ static void *write_all_the_time(void *arg)
     (void)arg;
     while (!over) {
         for (int i = 0; i <= READERS; i++)
-            CHECK(write(pipes[i][1], "x", 1) == 1 || errno == EAGAIN);
+            if (i < readers || (i == READERS && !hog_spins))
+                CHECK(write(pipes[i][1], "x", 1) == 1 || errno == EAGAIN);
         (void)nanosleep(&pause, NULL);
     }
     return NULL;
@@ -218,7 +221,7 @@ static void join(pirn_join *j)
     pirn_join_free(j);
 }
 
-static void play(enum way way, uint32_t workers)
+static void play(enum way way, uint32_t workers, int ticker_count, int reader_count)
 {
     pirn_runtime_opts o = PIRN_RUNTIME_OPTS_INIT;
     pirn_join *joins[TICKERS + READERS], *last;
@@ -228,14 +231,16 @@ static void play(enum way way, uint32_t workers)
     pirn_handle *h;
     int n = 0;
 
+    tickers = ticker_count;
+    readers = reader_count;
     begin();
     o.worker_threads = workers;
     o.alloc = &counting;
     CHECK_EQ(pirn_runtime_new(&o, &rt), 0);
     h = pirn_runtime_handle(rt);
-    for (int i = 0; i < TICKERS; i++)
+    for (int i = 0; i < tickers; i++)
         CHECK_EQ(pirn_spawn(h, &ticker, &(struct ticker){.index = i}, &joins[n++]), 0);
-    for (int i = 0; i < READERS; i++)
+    for (int i = 0; i < readers; i++)
         CHECK_EQ(pirn_spawn(h, &reader, &(struct reader){.index = i}, &joins[n++]), 0);
     CHECK_EQ(pthread_create(&writer, NULL, write_all_the_time, NULL), 0);
     CHECK_EQ(pirn_spawn(h, &hog, &the_hog, &last), 0);
@@ -258,7 +263,10 @@ int main(void)
 
     for (int i = 0; i < rounds; i++)
         for (enum way way = WAY_TIMER; way < WAYS; way++)
-            for (uint32_t workers = 2; workers <= 4; workers++)
-                play(way, workers);
+            for (uint32_t workers = 2; workers <= 4; workers++) {
+                play(way, workers, TICKERS, READERS);
+                play(way, workers, 1, 0);
+                play(way, workers, 0, 1);
+            }
     return 0;
 }
