@@ -27,6 +27,13 @@ static inline void spin_take(struct spin *s)
         cpu_relax(tries++);
 }
 
+/* Return: false: somebody has it. */
+static inline bool spin_try(struct spin *s)
+{
+    /* mo: acquire pairs with [spin] in give, as in take. */
+    return !atomic_exchange_explicit(&s->taken, true, memory_order_acquire);
+}
+
 static inline void spin_give(struct spin *s)
 {
     /* mo: release pairs with [spin] in take. */

@@ -20,10 +20,10 @@
 
 struct hub {
     struct spin lock;
-    bool tx_gone;              /* guard: lock. No sender is left */
-    uint32_t holders;          /* guard: lock */
-    size_t receivers;          /* guard: lock. Handles */
-    _Atomic(uint64_t) version; /* written under the lock */
+    _Alignas(uint32_t) bool tx_gone; /* guard: lock. No sender is left */
+    uint32_t holders;                /* guard: lock */
+    size_t receivers;                /* guard: lock. Handles */
+    _Atomic(uint64_t) version;       /* written under the lock */
     struct chan_list waiting;  /* guard: lock. For the next version; `want`: the one they know */
     struct chan_list watching; /* guard: lock. For the end of the last receiver */
     ref_count senders;         /* handles; once 0 it stays */

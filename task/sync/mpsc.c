@@ -40,8 +40,8 @@ int pirn_mpsc_new(size_t elem_size, size_t capacity, void (*elem_drop)(void *ele
     c->holders = 2;
     c->permits = 0;
     c->newest = c->oldest = ring;
-    c->put_at = c->take_at = 0;
-    c->head_seen = c->tail_seen = 0;
+    c->put_to = c->take_from = ring->elems;
+    c->quick_until = c->tail_seen = 0;
     /* mo: relaxed. Not shared yet. */
     atomic_store_explicit(&c->tail, 0, memory_order_relaxed);
     atomic_store_explicit(&c->head, 0, memory_order_relaxed);
@@ -68,8 +68,7 @@ uint64_t pirn__mpsc_room(struct mpsc *c)
     /* mo: relaxed. Written under the lock. */
     uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
 
-    c->head_seen = mpsc_head(c);
-    return c->capacity - (tail - c->head_seen) - c->permits;
+    return c->capacity - (tail - mpsc_head(c)) - c->permits;
 }
 
 void pirn__mpsc_grant(struct mpsc *c, struct wake_list *wakes)
@@ -94,7 +93,7 @@ void pirn__mpsc_grant(struct mpsc *c, struct wake_list *wakes)
     }
 }
 
-void pirn__mpsc_made_room(struct mpsc *c)
+int pirn__mpsc_made_room(struct mpsc *c)
 {
     struct wake_list wakes;
 
@@ -102,6 +101,7 @@ void pirn__mpsc_made_room(struct mpsc *c)
     spin_take(&c->lock);
     pirn__mpsc_grant(c, &wakes);
     pirn__mpsc_leave(c, &wakes, false);
+    return 0;
 }
 
 void pirn__mpsc_return_permits(struct mpsc *c, uint64_t n, struct wake_list *wakes)
@@ -137,6 +137,7 @@ void pirn_mpsc_rx_close(pirn_mpsc_rx *rx)
     wake_list_init(&wakes);
     spin_take(&c->lock);
     c->rx_closed = true;
+    c->quick_until = 0;
     end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);
     if (mpsc_is_closed(c))
         mpsc_wake_receiver(c, &wakes);
@@ -157,6 +158,7 @@ void pirn_mpsc_rx_free(pirn_mpsc_rx *rx)
         CLIENT_BUG("pirn_mpsc_rx_free", "the receiver was freed before");
     c->rx_closed = true;
     c->rx_gone = true;
+    c->quick_until = 0;
     mpsc_wake_receiver(c, &wakes);
     end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);
     spin_give(&c->lock);

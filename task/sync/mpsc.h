@@ -42,8 +42,9 @@ struct mpsc_ring {
     /* The tail when the next ring was begun; UINT64_MAX: this is the newest. Written under the lock
      * before the tail goes past it. */
     _Atomic(uint64_t) end;
-    uint64_t base; /* the tail when this one was begun */
-    size_t size;   /* elements */
+    uint64_t base;            /* the tail when this one was begun */
+    size_t size;              /* elements */
+    unsigned char *elems_end; /* behind the last */
     _Alignas(max_align_t) unsigned char elems[];
 };
 
@@ -54,22 +55,25 @@ struct mpsc {
     ref_count senders; /* handles; once 0 it stays */
     /* guard: lock. What a send touches is one cache line. */
     _Alignas(CACHE_LINE) struct spin lock;
-    bool rx_closed; /* nothing new comes in, but by permits given out before */
-    bool rx_gone;   /* the receiver is freed: nothing at all */
-    bool tx_gone;   /* no sender is left */
-    uint32_t holders;
-    uint64_t permits;                   /* given out, or granted and not used yet */
-    struct mpsc_ring *newest;           /* where senders write */
-    size_t put_at;                      /* the slot after the newest element */
+    /* In no word with the lock: compilers read several of them at once. */
+    _Alignas(uint32_t) bool rx_closed; /* nothing new comes in, but by permits given out before */
+    bool rx_gone;                      /* the receiver is freed: nothing at all */
+    bool tx_gone;                      /* no sender is left */
+    /* Up to this tail there is room that nobody waits for: head as last seen, plus the capacity, less the
+     * permits; or less than that. 0: look closely. */
+    uint64_t quick_until;
     _Atomic(uint64_t) tail;             /* written under the lock */
-    uint64_t head_seen;                 /* at least as old as the head */
+    unsigned char *put_to;              /* the slot at the tail */
+    struct mpsc_ring *newest;           /* where that is */
     struct chan_waiter *receiver;       /* asleep, and not woken since */
+    uint64_t permits;                   /* given out, or granted and not used yet */
     struct chan_list waiting, watching; /* for room; for the receiver's end */
+    uint32_t holders;
     /* guard: the receiver, one call at a time, and the lock while one of its operations is pending. */
     _Alignas(CACHE_LINE) _Atomic(uint64_t) head;
     struct mpsc_ring *oldest;
-    size_t take_at;
-    uint64_t tail_seen; /* at most as new as the tail */
+    unsigned char *take_from; /* the slot at the head, if that is in the oldest */
+    uint64_t tail_seen;       /* at most as new as the tail */
 };
 
 static inline struct mpsc *mpsc_of_tx(const pirn_mpsc_tx *tx)
@@ -102,14 +106,11 @@ struct mpsc_ring *pirn__mpsc_ring_new(size_t elem_size, size_t size, uint64_t ba
 /* How many elements the ring after @r has, or, NULL, an unbounded channel's first. */
 size_t pirn__mpsc_ring_size(size_t elem_size, const struct mpsc_ring *r);
 
-/* guard: lock. Whether an unbounded channel's newest ring has room. */
-bool pirn__mpsc_ring_has_room(struct mpsc *c);
+/* guard: lock. How many have room in an unbounded channel's newest ring. */
+uint64_t pirn__mpsc_ring_room(struct mpsc *c);
 
 /* guard: lock. Puts @r behind the newest ring. */
 void pirn__mpsc_ring_append(struct mpsc *c, struct mpsc_ring *r);
-
-/* guard: the receiver. The oldest ring is empty and has a successor: frees it. Return: that one. */
-struct mpsc_ring *pirn__mpsc_ring_next(struct mpsc *c);
 
 /* guard: the receiver. Takes up to @max elements in order, and makes their room known. Return: how
  * many; *@wanted: somebody waits for it. */
@@ -118,33 +119,26 @@ size_t pirn__mpsc_take(struct mpsc *c, void *elems, size_t max, bool *wanted);
 /* guard: the receiver, and no sender any more. Drops what is in it, and frees the rings. */
 void pirn__mpsc_discard(struct mpsc *c);
 
-/* guard: lock. There is room, and in an unbounded channel's newest ring too. */
-static inline void mpsc_put(struct mpsc *c, const void *elem)
+/* The place @bytes, of elements that lie side by side, behind @slot. */
+static inline unsigned char *mpsc_slot_after(const struct mpsc_ring *r, unsigned char *slot,
+                                             size_t bytes)
+{
+    slot += bytes;
+    return slot == r->elems_end ? (unsigned char *)(uintptr_t)r->elems : slot;
+}
+
+/* guard: lock. There is room, and in an unbounded channel's newest ring too. @size: the elements', where
+ * the caller knows it. */
+static inline void mpsc_put(struct mpsc *c, const void *elem, size_t size)
 {
     /* mo: relaxed. Only the lock's holder writes it. */
     uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
-    size_t at = c->put_at + 1;
 
-    elem_move(c->newest->elems + c->put_at * c->elem_size, elem, c->elem_size);
-    c->put_at = at == c->newest->size ? 0 : at;
+    elem_move(c->put_to, elem, size);
+    c->put_to = mpsc_slot_after(c->newest, c->put_to, size);
     /* mo: release pairs with [mpsc-tail] in the receiver: the element is there, and so is the end of
      * the ring before this one. */
     atomic_store_explicit(&c->tail, tail + 1, memory_order_release);
-}
-
-/* The ring that has the slot at @head, of which there is one. */
-static inline struct mpsc_ring *mpsc_ring_at(struct mpsc *c, uint64_t head)
-{
-    /* mo: relaxed: see pirn__mpsc_ring_append(). */
-    if (UNLIKELY(atomic_load_explicit(&c->oldest->end, memory_order_relaxed) == head))
-        return pirn__mpsc_ring_next(c);
-    return c->oldest;
-}
-
-/* The next @n elements have been read, or dropped where they lie. */
-static inline void mpsc_skip(struct mpsc *c, const struct mpsc_ring *r, size_t n)
-{
-    c->take_at = c->take_at + n == r->size ? 0 : c->take_at + n;
 }
 
 /* The room of @n more is the senders'. Return: whether somebody waits for it. */
@@ -158,22 +152,6 @@ static inline bool mpsc_publish_head(struct mpsc *c, uint64_t head, size_t n)
     /* mo: release as above. Acquire pairs with [mpsc-wanted] in whoever began to wait: what it left
      * under the lock is seen there. One word with HEAD_WANTED: see above. */
     return atomic_fetch_add_explicit(&c->head, n * HEAD_ONE, memory_order_acq_rel) & HEAD_WANTED;
-}
-
-/* As pirn__mpsc_take() of one element. */
-static inline bool mpsc_take_one(struct mpsc *c, void *elem, bool *wanted)
-{
-    /* mo: relaxed. Others change the lowest bit only. */
-    uint64_t head = atomic_load_explicit(&c->head, memory_order_relaxed) / HEAD_ONE;
-    struct mpsc_ring *r;
-
-    if (head == c->tail_seen && head == (c->tail_seen = mpsc_tail(c)))
-        return false;
-    r = mpsc_ring_at(c, head);
-    elem_move(elem, r->elems + c->take_at * c->elem_size, c->elem_size);
-    mpsc_skip(c, r, 1);
-    *wanted = mpsc_publish_head(c, head, 1);
-    return true;
 }
 
 /* ---- task/sync/mpsc.c --------------------------------------------------------------------------- */
@@ -212,7 +190,7 @@ void pirn__mpsc_grant(struct mpsc *c, struct wake_list *wakes);
 /* guard: as above. @n permits come back unused. */
 void pirn__mpsc_return_permits(struct mpsc *c, uint64_t n, struct wake_list *wakes);
 
-/* The receiver has made room that somebody waits for. Takes the lock. */
-void pirn__mpsc_made_room(struct mpsc *c);
+/* The receiver has made room that somebody waits for. Takes the lock. Return: 0, for its callers. */
+int pirn__mpsc_made_room(struct mpsc *c);
 
 #endif

@@ -104,43 +104,69 @@ static NOINLINE int receive_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *given
     return result;
 }
 
+/* One word, from the ring that is at hand: what nearly every receive is. Return: whether it was that. */
+static inline bool take_quickly(struct mpsc *c, void *elem, bool *wanted)
+{
+    /* mo: relaxed. Others change the lowest bit only. */
+    uint64_t head = atomic_load_explicit(&c->head, memory_order_relaxed) / HEAD_ONE;
+    const struct mpsc_ring *r = c->oldest;
+
+    if (head == c->tail_seen && head == (c->tail_seen = mpsc_tail(c)))
+        return false;
+    /* mo: relaxed: see pirn__mpsc_ring_append(). */
+    if (c->elem_size != sizeof(uint64_t) ||
+        atomic_load_explicit(&r->end, memory_order_relaxed) == head)
+        return false;
+    elem_move(elem, c->take_from, sizeof(uint64_t));
+    c->take_from = mpsc_slot_after(r, c->take_from, sizeof(uint64_t));
+    *wanted = mpsc_publish_head(c, head, 1);
+    return true;
+}
+
+static NOINLINE int receive(pirn_op *op, pirn_cx *cx, struct mpsc *c, struct receive *r)
+{
+    if (op->kind == NULL) {
+        if (c == NULL)
+            return pirn__error(-EINVAL, "pirn_mpsc_recv: the receiver is NULL");
+        r->taken = pirn__mpsc_take(c, r->elems, r->max, &r->wanted);
+        if (r->wanted)
+            (void)pirn__mpsc_made_room(c);
+        if (r->taken != 0)
+            return 0;
+    }
+    return receive_or_wait(op, cx, c, r);
+}
+
+static NOINLINE int receive_one(pirn_op *op, pirn_cx *cx, struct mpsc *c, void *elem)
+{
+    struct receive r = {.elems = elem, .max = 1};
+
+    return receive(op, cx, c, &r);
+}
+
 int pirn_mpsc_recv_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elem)
 {
     struct mpsc *c = mpsc_of_rx(rx);
-    struct receive r = {.elems = elem, .max = 1};
+    bool wanted;
 
     if (!cx_take_unit(cx))
         return PIRN_PENDING;
-    if (LIKELY(op->kind == NULL)) {
-        if (UNLIKELY(rx == NULL))
-            return pirn__error(-EINVAL, "pirn_mpsc_recv: the receiver is NULL");
-        if (LIKELY(mpsc_take_one(c, elem, &r.wanted))) {
-            if (UNLIKELY(r.wanted))
-                pirn__mpsc_made_room(c);
-            return 0;
-        }
-    }
-    return receive_or_wait(op, cx, c, &r);
+    if (LIKELY(op->kind == NULL && c != NULL && take_quickly(c, elem, &wanted)))
+        return UNLIKELY(wanted) ? pirn__mpsc_made_room(c) : 0;
+    return receive_one(op, cx, c, elem);
 }
 
 int pirn_mpsc_recv_many_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elems, size_t max,
                              size_t *n)
 {
-    struct mpsc *c = mpsc_of_rx(rx);
     struct receive r = {.elems = elems, .max = max};
     int result = 0;
 
-    if (max != 0 && !cx_take_unit(cx))
-        return PIRN_PENDING;
-    if (op->kind == NULL) {
-        if (rx == NULL)
-            return pirn__error(-EINVAL, "pirn_mpsc_recv_many: the receiver is NULL");
-        r.taken = pirn__mpsc_take(c, elems, max, &r.wanted);
-        if (r.wanted)
-            pirn__mpsc_made_room(c);
+    if (max != 0) {
+        if (!cx_take_unit(cx))
+            return PIRN_PENDING;
+        result = receive(op, cx, mpsc_of_rx(rx), &r);
     }
-    if (r.taken == 0 && max != 0)
-        result = receive_or_wait(op, cx, c, &r);
     if (result == 0)
         *n = r.taken;
     return result;
@@ -165,7 +191,7 @@ int pirn_mpsc_recv_many_try(pirn_mpsc_rx *rx, void *elems, size_t max, size_t *n
             return closed ? PIRN_ECLOSED : -EAGAIN;
     }
     if (wanted)
-        pirn__mpsc_made_room(c);
+        (void)pirn__mpsc_made_room(c);
     *n = taken;
     return 0;
 }

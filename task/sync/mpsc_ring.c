@@ -34,6 +34,7 @@ struct mpsc_ring *pirn__mpsc_ring_new(size_t elem_size, size_t size, uint64_t ba
     atomic_store_explicit(&r->end, UINT64_MAX, memory_order_relaxed);
     r->base = base;
     r->size = size;
+    r->elems_end = r->elems + size * elem_size;
     return r;
 }
 
@@ -47,17 +48,15 @@ size_t pirn__mpsc_ring_size(size_t elem_size, const struct mpsc_ring *r)
     return size < RING_LEAST ? RING_LEAST : size;
 }
 
-bool pirn__mpsc_ring_has_room(struct mpsc *c)
+uint64_t pirn__mpsc_ring_room(struct mpsc *c)
 {
-    struct mpsc_ring *r = c->newest;
-    /* mo: relaxed. As in put. */
+    const struct mpsc_ring *r = c->newest;
+    /* mo: relaxed. Written under the lock. */
     uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
+    uint64_t head = mpsc_head(c);
 
-    /* What was taken from older rings is none of this one. */
-    if (tail - r->base < r->size || (c->head_seen > r->base && tail - c->head_seen < r->size))
-        return true;
-    c->head_seen = mpsc_head(c);
-    return c->head_seen > r->base && tail - c->head_seen < r->size;
+    /* What is left in older rings is none of this one's. */
+    return r->size - (tail - (head > r->base ? head : r->base));
 }
 
 void pirn__mpsc_ring_append(struct mpsc *c, struct mpsc_ring *r)
@@ -71,28 +70,32 @@ void pirn__mpsc_ring_append(struct mpsc *c, struct mpsc_ring *r)
      * look at the same time and sees either value, which is no position that it asks for. */
     atomic_store_explicit(&before->end, r->base, memory_order_relaxed);
     c->newest = r;
-    c->put_at = 0;
+    c->put_to = r->elems;
 }
 
-struct mpsc_ring *pirn__mpsc_ring_next(struct mpsc *c)
+/* The ring that has the slot at @head, of which there is one. */
+static struct mpsc_ring *ring_at(struct mpsc *c, uint64_t head)
 {
     struct mpsc_ring *r = c->oldest;
 
-    c->oldest = r->next;
-    c->take_at = 0;
-    free(r);
+    /* mo: relaxed: see append. */
+    if (UNLIKELY(atomic_load_explicit(&r->end, memory_order_relaxed) == head)) {
+        c->oldest = r->next;
+        c->take_from = c->oldest->elems;
+        free(r);
+    }
     return c->oldest;
 }
 
-/* As many as lie side by side. */
+/* How many elements lie side by side at @head, up to @max. */
 static size_t run_length(const struct mpsc *c, const struct mpsc_ring *r, uint64_t head, size_t max)
 {
     /* mo: relaxed: see append. */
     uint64_t end = atomic_load_explicit(&r->end, memory_order_relaxed);
     uint64_t n = (end < c->tail_seen ? end : c->tail_seen) - head;
-    size_t side_by_side = r->size - c->take_at;
 
-    n = n < side_by_side ? n : side_by_side;
+    if (c->elem_size != 0 && n > (size_t)(r->elems_end - c->take_from) / c->elem_size)
+        n = (size_t)(r->elems_end - c->take_from) / c->elem_size;
     return n < max ? (size_t)n : max;
 }
 
@@ -101,9 +104,9 @@ size_t pirn__mpsc_take(struct mpsc *c, void *elems, size_t max, bool *wanted)
     /* mo: relaxed. Others change the lowest bit only. */
     uint64_t head = atomic_load_explicit(&c->head, memory_order_relaxed) / HEAD_ONE;
     uint64_t at = head;
-    size_t taken = 0, n;
+    size_t n;
 
-    while (taken < max) {
+    while (at - head < max) {
         struct mpsc_ring *r;
 
         if (at == c->tail_seen) {
@@ -111,16 +114,16 @@ size_t pirn__mpsc_take(struct mpsc *c, void *elems, size_t max, bool *wanted)
             if (at == c->tail_seen)
                 break;
         }
-        r = mpsc_ring_at(c, at);
-        n = run_length(c, r, at, max - taken);
-        elem_move((unsigned char *)elems + taken * c->elem_size,
-                  r->elems + c->take_at * c->elem_size, n * c->elem_size);
-        mpsc_skip(c, r, n);
-        taken += n;
+        r = ring_at(c, at);
+        n = run_length(c, r, at, max - (size_t)(at - head));
+        elem_move((unsigned char *)elems + (at - head) * c->elem_size, c->take_from,
+                  n * c->elem_size);
+        c->take_from = mpsc_slot_after(r, c->take_from, n * c->elem_size);
         at += n;
     }
-    *wanted = taken != 0 && mpsc_publish_head(c, head, taken);
-    return taken;
+    n = (size_t)(at - head);
+    *wanted = n != 0 && mpsc_publish_head(c, head, n);
+    return n;
 }
 
 void pirn__mpsc_discard(struct mpsc *c)
@@ -128,12 +131,12 @@ void pirn__mpsc_discard(struct mpsc *c)
     /* mo: relaxed. Others change the lowest bit only. */
     uint64_t head = atomic_load_explicit(&c->head, memory_order_relaxed) / HEAD_ONE;
     uint64_t tail = mpsc_tail(c);
-    struct mpsc_ring *r = NULL;
+    struct mpsc_ring *r;
 
     for (; head != tail; head++) {
-        r = mpsc_ring_at(c, head);
-        elem_discard(c->elem_drop, r->elems + c->take_at * c->elem_size);
-        mpsc_skip(c, r, 1);
+        r = ring_at(c, head);
+        elem_discard(c->elem_drop, c->take_from);
+        c->take_from = mpsc_slot_after(r, c->take_from, c->elem_size);
     }
     while ((r = c->oldest) != NULL) {
         c->oldest = r->next;

@@ -12,33 +12,36 @@
 #include "task/sync/mpsc.h"
 
 /* guard: lock. Return: 0: @n elements have room; -EAGAIN or PIRN_ECLOSED. */
-static inline int has_room(struct mpsc *c, uint64_t n)
+static int has_room(struct mpsc *c, uint64_t n)
 {
-    if (UNLIKELY(c->rx_closed))
+    uint64_t room;
+
+    if (c->rx_closed)
         return PIRN_ECLOSED;
-    if (c->capacity == PIRN_UNBOUNDED)
-        return 0;
-    if (UNLIKELY(c->waiting.first != NULL))
+    if (c->waiting.first != NULL)
         return -EAGAIN;
+    room = c->capacity != PIRN_UNBOUNDED ? pirn__mpsc_room(c) : pirn__mpsc_ring_room(c);
     /* mo: relaxed. Written under the lock. */
-    if (atomic_load_explicit(&c->tail, memory_order_relaxed) - c->head_seen + c->permits + n <=
-        c->capacity)
-        return 0;
-    return pirn__mpsc_room(c) >= n ? 0 : -EAGAIN;
+    c->quick_until = atomic_load_explicit(&c->tail, memory_order_relaxed) + room;
+    return room >= n ? 0 : -EAGAIN;
 }
 
-/* guard: lock, which it gives back. */
-static NOINLINE void wake_and_leave(struct mpsc *c)
+/* guard: lock. @n permits are given out. */
+static void set_aside(struct mpsc *c, uint64_t n)
 {
-    struct wake_list wakes;
-
-    wake_list_init(&wakes);
-    mpsc_wake_receiver(c, &wakes);
-    pirn__mpsc_leave(c, &wakes, false);
+    c->permits += n;
+    c->quick_until = 0;
 }
 
-/* guard: lock, which it gives back. The newest ring of an unbounded channel is full. */
-static NOINLINE int grow_and_send(struct mpsc *c, const void *elem)
+/* guard: lock. */
+static void put_and_wake(struct mpsc *c, const void *elem, struct wake_list *wakes)
+{
+    mpsc_put(c, elem, c->elem_size);
+    mpsc_wake_receiver(c, wakes);
+}
+
+/* guard: lock, which it gives back and takes again. The newest ring of an unbounded channel is full. */
+static int grow(struct mpsc *c)
 {
     size_t size = pirn__mpsc_ring_size(c->elem_size, c->newest);
     struct mpsc_ring *ring;
@@ -49,39 +52,47 @@ static NOINLINE int grow_and_send(struct mpsc *c, const void *elem)
     ring = pirn__mpsc_ring_new(c->elem_size, size, 0);
     spin_take(&c->lock);
     r = has_room(c, 1);
-    if (r == 0 && !pirn__mpsc_ring_has_room(c)) {
-        if (ring != NULL) {
-            pirn__mpsc_ring_append(c, ring);
-            ring = NULL;
-        } else {
-            r = -ENOMEM;
-        }
+    if (r == -EAGAIN && ring != NULL) {
+        pirn__mpsc_ring_append(c, ring);
+        return 0;
     }
-    if (r == 0)
-        mpsc_put(c, elem);
-    wake_and_leave(c);
     free(ring);
+    return r == -EAGAIN ? -ENOMEM : r;
+}
+
+/* Return: 0; -EAGAIN: full, and it is no unbounded one; PIRN_ECLOSED, -ENOMEM. */
+static NOINLINE int send_now(struct mpsc *c, const void *elem)
+{
+    struct wake_list wakes;
+    int r;
+
+    wake_list_init(&wakes);
+    spin_take(&c->lock);
+    r = has_room(c, 1);
+    if (r == -EAGAIN && c->capacity == PIRN_UNBOUNDED)
+        r = grow(c);
+    if (r == 0)
+        put_and_wake(c, elem, &wakes);
+    pirn__mpsc_leave(c, &wakes, false);
     return r == -ENOMEM ? pirn__error(r, "pirn_mpsc_send: no memory") : r;
 }
 
-static int send_now(struct mpsc *c, const void *elem)
+/* One word into room that is known, and nobody to wake: what nearly every send is. Return: whether it
+ * was that. */
+static inline bool send_quickly(struct mpsc *c, const void *elem)
 {
-    int r;
+    bool quick = false;
 
-    spin_take(&c->lock);
-    r = has_room(c, 1);
-    if (UNLIKELY(r != 0)) {
-        spin_give(&c->lock);
-        return r;
+    if (c->elem_size != sizeof(uint64_t) || !spin_try(&c->lock))
+        return false;
+    /* mo: relaxed. Written under the lock. */
+    if (LIKELY(atomic_load_explicit(&c->tail, memory_order_relaxed) < c->quick_until &&
+               c->receiver == NULL)) {
+        mpsc_put(c, elem, sizeof(uint64_t));
+        quick = true;
     }
-    if (c->capacity == PIRN_UNBOUNDED && UNLIKELY(!pirn__mpsc_ring_has_room(c)))
-        return grow_and_send(c, elem);
-    mpsc_put(c, elem);
-    if (UNLIKELY(c->receiver != NULL))
-        wake_and_leave(c);
-    else
-        spin_give(&c->lock);
-    return 0;
+    spin_give(&c->lock);
+    return quick;
 }
 
 /* ---- waiting for room -------------------------------------------------------------------------- */
@@ -130,6 +141,7 @@ static int line_up(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh
     w->chan = c;
     w->want = n;
     c->holders++;
+    c->quick_until = 0;
     chan_waker_swap(&w->waker, fresh);
     chan_list_append(&c->waiting, w);
     op_set_armed(w, true);
@@ -158,13 +170,12 @@ static int verdict_of(struct mpsc *c, struct chan_waiter *w, struct op_waker *fr
 static void grant_request(struct mpsc *c, const struct request *q, struct wake_list *wakes)
 {
     if (q->permit != NULL) {
-        c->permits += q->n;
+        set_aside(c, q->n);
         c->holders++;
         q->permit->_tx = (pirn_mpsc_tx *)c;
         q->permit->_n = q->n;
     } else {
-        mpsc_put(c, q->elem);
-        mpsc_wake_receiver(c, wakes);
+        put_and_wake(c, q->elem, wakes);
     }
 }
 
@@ -201,30 +212,39 @@ static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
 
 /* ---- sending ----------------------------------------------------------------------------------- */
 
+static NOINLINE int send_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *c, const void *elem)
+{
+    struct request q = {&send_kind, elem, NULL, 1};
+    int r;
+
+    if (op->kind == NULL) {
+        if (c == NULL)
+            return pirn__error(-EINVAL, "pirn_mpsc_send: the sender is NULL");
+        r = send_now(c, elem);
+        if (r != -EAGAIN)
+            return r;
+    }
+    return wait_for_room(op, cx, c, &q);
+}
+
 int pirn_mpsc_send_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, const void *elem)
 {
     struct mpsc *c = mpsc_of_tx(tx);
-    struct request q;
-    int r;
 
     if (!cx_take_unit(cx))
         return PIRN_PENDING;
-    if (LIKELY(op->kind == NULL)) {
-        if (tx == NULL)
-            return pirn__error(-EINVAL, "pirn_mpsc_send: the sender is NULL");
-        r = send_now(c, elem);
-        if (LIKELY(r != -EAGAIN))
-            return r;
-    }
-    q = (struct request){&send_kind, elem, NULL, 1};
-    return wait_for_room(op, cx, c, &q);
+    if (LIKELY(op->kind == NULL && c != NULL && send_quickly(c, elem)))
+        return 0;
+    return send_or_wait(op, cx, c, elem);
 }
 
 int pirn_mpsc_send_try(pirn_mpsc_tx *tx, const void *elem)
 {
+    struct mpsc *c = mpsc_of_tx(tx);
+
     if (tx == NULL)
         return pirn__error(-EINVAL, "pirn_mpsc_send: the sender is NULL");
-    return send_now(mpsc_of_tx(tx), elem);
+    return LIKELY(send_quickly(c, elem)) ? 0 : send_now(c, elem);
 }
 
 /* ---- permits ----------------------------------------------------------------------------------- */
@@ -276,7 +296,7 @@ int pirn_mpsc_reserve_many_try(pirn_mpsc_tx *tx, size_t n, pirn_mpsc_permit *per
     spin_take(&c->lock);
     r = has_room(c, n);
     if (r == 0) {
-        c->permits += n;
+        set_aside(c, n);
         c->holders++;
         permit->_tx = tx;
         permit->_n = n;
@@ -306,8 +326,7 @@ int pirn_mpsc_permit_send(pirn_mpsc_permit *permit, const void *elem)
     if (c->rx_gone) {
         r = PIRN_ECLOSED;
     } else {
-        mpsc_put(c, elem);
-        mpsc_wake_receiver(c, &wakes);
+        put_and_wake(c, elem, &wakes);
     }
     if (permit->_n == 0) {
         permit->_tx = NULL;

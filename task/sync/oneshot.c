@@ -21,8 +21,9 @@
 /* guard: lock, but for what is immutable. */
 struct oneshot {
     struct spin lock;
-    bool sent;  /* the element is in it, or was */
-    bool taken; /* and is not any more */
+    /* In no word with the lock: compilers read several of them at once. */
+    _Alignas(uint64_t) bool sent; /* the element is in it, or was */
+    bool taken;                   /* and is not any more */
     bool tx_gone, rx_closed, rx_gone;
     uint32_t holders;
     void (*elem_drop)(void *elem); /* immutable */
