@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <pirn/group.h>
+#include <pirn/time.h>
 
 #include "runtime/group.h"
 #include "runtime/os/clock.h"
@@ -45,6 +46,67 @@ static size_t room_of(const pirn_cx *owner, size_t *align)
     return d->out_size;
 }
 
+/* ---- deadlines ---------------------------------------------------------------------------------- */
+
+/* A task of the library's own waits for it. */
+struct group_watch {
+    struct group *group; /* with a reference */
+    pirn_time at;
+    pirn_op sleep;
+};
+
+static int watch_poll(void *frame, pirn_cx *cx, void *out)
+{
+    struct group_watch *w = frame;
+    int r = pirn_sleep_poll(&w->sleep, cx, w->at);
+
+    (void)out;
+    if (r == 0)
+        pirn__group_cancel(w->group, -ETIMEDOUT);
+    return r;
+}
+
+static void watch_drop(void *frame)
+{
+    struct group_watch *w = frame;
+
+    pirn__group_unref(w->group);
+}
+
+static const pirn_task_desc watch_desc = {
+    .size = sizeof(pirn_task_desc),
+    .name = "pirn: group deadline",
+    .poll = watch_poll,
+    .drop = watch_drop,
+    .frame_size = sizeof(struct group_watch),
+};
+
+static int begin_watch(struct pirn_group *g, pirn_time deadline)
+{
+    struct group_watch w = {.group = &g->base, .at = deadline};
+    int r;
+
+    if (deadline <= pirn_now()) {
+        pirn__group_cancel(&g->base, -ETIMEDOUT);
+        return 0;
+    }
+    pirn__group_ref(&g->base);
+    r = pirn_spawn(g->rt, &watch_desc, &w, &g->watch);
+    if (r != 0)
+        pirn__group_unref(&g->base);
+    return r;
+}
+
+static void end_watch(struct pirn_group *g)
+{
+    if (g->watch != NULL) {
+        pirn_join_abort(g->watch);
+        pirn_join_free(g->watch);
+    }
+}
+
+/* ---- new and free ----------------------------------------------------------------------------- */
+
 int pirn_group_new(pirn_handle *h, pirn_group *parent, pirn_time deadline, uint32_t flags,
                    pirn_group **out)
 {
@@ -52,6 +114,7 @@ int pirn_group_new(pirn_handle *h, pirn_group *parent, pirn_time deadline, uint3
     struct pirn_group *g;
     size_t align, room = room_of(owner, &align);
     size_t at = (sizeof *g + align - 1) / align * align;
+    int r;
 
     if (out == NULL)
         return pirn__error(-EINVAL, "pirn_group_new: out is NULL");
@@ -60,15 +123,19 @@ int pirn_group_new(pirn_handle *h, pirn_group *parent, pirn_time deadline, uint3
     h = pirn__runtime_resolve(h, "pirn_group_new");
     if (h == NULL)
         return PIRN_ENORUNTIME;
-    if (deadline != PIRN_NEVER)
-        return pirn__error(-ENOTSUP, "pirn_group_new: deadline");
     g = h->sched.alloc.alloc(h->sched.alloc.user, at + room, align);
     if (g == NULL)
         return pirn__error(-ENOMEM, "pirn_group_new: no memory");
     g->rt = pirn_handle_ref(h);
     g->bytes = at + room;
+    g->watch = NULL;
     pirn__group_init(&g->base, parent != NULL ? &parent->base : NULL, flags, release,
                      (char *)g + at);
+    r = deadline != PIRN_NEVER ? begin_watch(g, deadline) : 0;
+    if (r != 0) {
+        (void)pirn__group_free(&g->base);
+        return r;
+    }
     if (owner != NULL) {
         pirn__groups_sweep(*owner->ops);
         pirn__group_tie(&g->base, owner);
@@ -117,6 +184,7 @@ void pirn_group_free(pirn_group *outer)
     pirn__group_ref(g);
     if (!pirn__group_free(g))
         CLIENT_BUG("pirn_group_free", "the group was freed before");
+    end_watch(outer);
     if (cx != NULL && cx->ops == g->owner)
         pirn__group_untie(g);
     else if (g->owner == NULL && pirn__scope.busy == 0)

@@ -11,6 +11,7 @@ struct pirn_group {
     struct group base;
     struct pirn_handle *rt; /* immutable: a reference */
     size_t bytes;           /* immutable: of this, and the room for an output behind it */
+    pirn_join *watch; /* immutable: the task that waits for the deadline; NULL: there is none */
 };
 
 static inline struct pirn_group *group_outer(struct group *base)

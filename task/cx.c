@@ -126,7 +126,7 @@ struct pirn_cx *pirn__cx_current(void)
 {
     struct pirn_cx *cx = pirn__scope.cx != NULL ? pirn__scope.cx->root : pirn__scope.blocking;
 
-    return cx != NULL && cx->ops != NULL ? cx : NULL;
+    return cx != NULL && cx->ops != NULL && pirn__scope.dropping == NULL ? cx : NULL;
 }
 
 bool pirn__cx_take_unit(pirn_cx *cx)

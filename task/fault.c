@@ -25,6 +25,7 @@ static bool contain(void (*fn)(void *arg), void *arg, unsigned busy)
     volatile unsigned was_busy = pirn__scope.busy;
     void *volatile runtime = pirn__scope.runtime;
     void *volatile guards = pirn__scope.guards;
+    struct pirn_op **volatile dropping = pirn__scope.dropping;
     volatile bool whole = false;
 
     here.guards = pirn__scope.guards;
@@ -40,6 +41,7 @@ static bool contain(void (*fn)(void *arg), void *arg, unsigned busy)
     pirn__scope.busy = was_busy;
     pirn__scope.runtime = runtime;
     pirn__scope.guards = guards;
+    pirn__scope.dropping = dropping;
     return whole;
 }
 

@@ -152,16 +152,28 @@ static void drop_counted(struct sched *s, uint64_t id, void (*drop)(void *), voi
         s->ops->contained(s);
 }
 
+static void drop_op(struct pirn_op *op, struct sched *s)
+{
+    if (!pirn__contain_busy(pirn__op_drop_listed, op))
+        s->ops->contained(s);
+}
+
 void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s, uint64_t id)
 {
     uint64_t was = scope_swap_id(id);
+    struct pirn_op *op;
 
-    while (*ops != NULL) {
-        struct pirn_op *op = *ops;
+    while ((op = pirn__op_before_frame(*ops)) != NULL)
+        drop_op(op, s);
+    (void)scope_swap_id(was);
+}
 
-        if (!pirn__contain_busy(pirn__op_drop_listed, op))
-            s->ops->contained(s);
-    }
+void pirn__harness_drop_last(struct pirn_op **ops, struct sched *s, uint64_t id)
+{
+    uint64_t was = scope_swap_id(id);
+
+    while (*ops != NULL)
+        drop_op(*ops, s);
     (void)scope_swap_id(was);
 }
 
@@ -242,67 +254,6 @@ static void complete(struct header *h, struct poller *p, bool owned_given, size_
     }
 }
 
-/* ---- settling -------------------------------------------------------------------------------- */
-
-static void copy_ending(struct ending *to, const struct ending *from)
-{
-    to->how = from->how;
-    to->code = from->code;
-    to->fault = from->fault;
-    to->output = from->output;
-    to->owned_given = from->owned_given;
-}
-
-/* The last child is gone; RUNNING has become the caller's. */
-static void task_settled(struct settle *s)
-{
-    struct header *h = s->waits;
-    struct sched *sched = h->sched;
-    bool outside;
-
-    if (s->ending.owned_given) {
-        sched->ops->end_here(sched, s);
-        return;
-    }
-    /* The task may end as soon as it is in a queue, and its scheduler with it: a second reference
-     * keeps both until we have done with them. */
-    outside = !sched->ops->here(sched);
-    if (outside)
-        pirn__state_ref_inc(&h->state);
-    pirn__state_to_settled(&h->state);
-    sched->ops->resume(sched, (struct notified){h});
-    if (outside && pirn__state_ref_dec(&h->state, 1))
-        pirn__harness_free(h);
-}
-
-/* RUNNING is held, and nothing was dropped yet. Return: true: children are alive; whoever sees the last
- * one go goes on with the end, and the task is not the caller's to touch any more. False: there are
- * none, nor results of any. */
-static COLD bool settle_first(struct header *h, struct poller *p, const struct ending *e)
-{
-    struct settle *s = pirn__groups_record(h->end.ops);
-
-    if (s == NULL)
-        return false;
-    settle_begin(s, task_settled, h);
-    pirn__groups_close(h->end.ops, s);
-    if (!settle_is_alone(s)) {
-        copy_ending(&s->ending, e);
-        if (e->output && output_room(h, p) == p->scratch)
-            pirn__move_bytes(s->room, p->scratch, h->desc->out_size);
-        /* For dumps; refused by a closed list it is in none, which only a task that waits must not be. */
-        if (!cell_is_linked(h))
-            (void)h->sched->ops->link(h->sched, h);
-        poller_idle(p);
-        pirn__state_to_settling(&h->state);
-        if (!settle_give(s))
-            return true;
-        pirn__state_end_settling(&h->state);
-    }
-    pirn__groups_drop_results(h->end.ops);
-    return false;
-}
-
 /* ---- the end --------------------------------------------------------------------------------- */
 
 /* The fault in the scope is the task's result; its frame is gone. RUNNING is held. @output: there is
@@ -327,6 +278,7 @@ static COLD void complete_faulted(struct header *h, struct poller *p, bool owned
 static COLD void end_contained(struct header *h, struct poller *p, const struct ending *e)
 {
     struct pirn_op *ops = h->end.ops;
+    struct pirn_op **was = scope_swap_dropping(&ops);
     bool whole = true;
 
     if (e->how == SETTLE_FAULTED)
@@ -337,6 +289,9 @@ static COLD void end_contained(struct header *h, struct poller *p, const struct 
     }
     if (h->desc->drop != NULL)
         whole = drop_contained(h->id, h->desc->drop, cell_stage(h));
+    if (ops != NULL)
+        pirn__harness_drop_last(&ops, h->sched, h->id);
+    (void)scope_swap_dropping(was);
     if (e->how == SETTLE_FAULTED) {
         if (!whole)
             h->sched->ops->contained(h->sched);
@@ -360,7 +315,7 @@ static COLD void cancel(struct header *h, struct poller *p, bool owned_given)
 {
     const struct ending e = {SETTLE_CANCELLED, -ECANCELED, NULL, false, owned_given};
 
-    if (h->end.ops == NULL || !settle_first(h, p, &e))
+    if (h->end.ops == NULL || !pirn__settle_first(h, p, &e))
         end_contained(h, p, &e);
 }
 
@@ -378,7 +333,7 @@ static COLD void finish_faulted(struct header *h, struct poller *p, bool tell_po
     s->ops->faulted(s, &facts, pirn__fault_code(), pirn__fault_text());
     if (tell_poll)
         s->ops->after_poll(s, &facts);
-    if (h->end.ops == NULL || !settle_first(h, p, &e))
+    if (h->end.ops == NULL || !pirn__settle_first(h, p, &e))
         end_contained(h, p, &e);
 }
 
@@ -386,13 +341,12 @@ static COLD void finish_faulted(struct header *h, struct poller *p, bool tell_po
 static COLD void end_settled(struct header *h, struct poller *p, bool owned_given)
 {
     const struct settle *s = pirn__groups_record(h->end.ops);
-    void *out = output_room(h, p);
     struct ending e;
 
-    copy_ending(&e, &s->ending);
+    pirn__settle_copy(&e, &s->ending);
     e.owned_given = e.owned_given || owned_given;
-    if (e.output && out == p->scratch)
-        pirn__move_bytes(out, s->room, h->desc->out_size); /* the drop may free the group */
+    if (e.output && pirn__task_uses_scratch(h->desc))
+        pirn__move_bytes(p->scratch, s->room, h->desc->out_size); /* the drop may free the group */
     pirn__groups_drop_results(h->end.ops);
     end_contained(h, p, &e);
 }
@@ -407,16 +361,22 @@ void pirn__harness_end_here(struct settle *s, struct poller *p)
 
 /* ---- one poll ------------------------------------------------------------------------------ */
 
+/* With operations pending: all is contained. */
+static COLD void finish_with_ops(struct header *h, struct poller *p, int code, bool output)
+{
+    const struct ending e = {SETTLE_DONE, code, NULL, output, false};
+
+    if (!pirn__settle_first(h, p, &e))
+        end_contained(h, p, &e);
+}
+
 /* The poll returned 0 or a negative code. The frame is dropped before the output moves to where it
  * was; a fault of the drop comes back through the recovery point as PHASE_DROP. */
 static void finish(struct header *h, struct poller *p, int code, const void *out, size_t word)
 {
     if (UNLIKELY(h->end.ops != NULL)) {
-        const struct ending e = {SETTLE_DONE, code, NULL, out != NULL && code == 0, false};
-
-        if (settle_first(h, p, &e))
-            return;
-        pirn__harness_drop_ops(&h->end.ops, h->sched, h->id);
+        finish_with_ops(h, p, code, out != NULL && code == 0);
+        return;
     }
     if (h->desc->drop != NULL) {
         p->phase = out != NULL && code == 0 ? PHASE_DROP_WITH_OUTPUT : PHASE_DROP;

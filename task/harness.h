@@ -31,8 +31,10 @@ void pirn__harness_free(struct header *h);
 /* Drops the output in the stage, contained. Holding the result. */
 void pirn__harness_drop_output(struct header *h);
 
-/* Drops operations still pending, newest first, contained, under the task's id; counts faults. */
+/* Drops operations still pending, newest first, contained, under the task's id; counts faults. Before the
+ * frame's drop; and after it those that go last. */
 void pirn__harness_drop_ops(struct pirn_op **ops, struct sched *s, uint64_t id);
+void pirn__harness_drop_last(struct pirn_op **ops, struct sched *s, uint64_t id);
 
 /* A copy of what may be said of the task later. Holding a reference. */
 void pirn__harness_facts(const struct header *h, struct task_facts *f);

@@ -83,6 +83,15 @@ bool pirn_op_is_pending(const pirn_op *op)
     return op != NULL && op->kind != NULL;
 }
 
+pirn_op *pirn__op_before_frame(pirn_op *ops)
+{
+    struct op *o = op_inside(ops);
+
+    while (o != NULL && (o->flags & OP_LAST))
+        o = o->next;
+    return (pirn_op *)(void *)o;
+}
+
 void pirn__op_rehead(pirn_op **ops)
 {
     if (*ops != NULL)

@@ -17,8 +17,9 @@ struct header;
 
 enum {
     OP_ARMED = 1u << 0,   /* something will wake the task that holds no counted waker of it */
-    OP_TETHER = 1u << 2,  /* a group's: its task does not end before the group's children */
     OP_PUT_OFF = 1u << 1, /* its kind is a struct op_kind, whose `wait` is still to be called */
+    OP_TETHER = 1u << 2,  /* a group's: its task does not end before the group's children */
+    OP_LAST = 1u << 3,    /* dropped after the frame: a task-local value */
     OP_OF_KIND = 1u << 8, /* from here on the kind's own */
 };
 
@@ -76,6 +77,9 @@ static inline void op_put_off(void *state)
 
 /* Cancels a pending operation: off its list, then its kind's drop. For pirn__contain(). */
 void pirn__op_drop_listed(void *op);
+
+/* The newest that is not OP_LAST; NULL: none. */
+struct pirn_op *pirn__op_before_frame(struct pirn_op *ops);
 
 /* The list's head has moved to *@ops; tell the first operation. */
 void pirn__op_rehead(struct pirn_op **ops);

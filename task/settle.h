@@ -16,6 +16,7 @@
 
 struct header;
 struct fault_record;
+struct poller;
 
 enum settle_how {
     SETTLE_DONE,
@@ -75,5 +76,12 @@ static inline MUST_USE bool settle_give(struct settle *s)
      * children did with the frame, and what the runner wrote down, comes before the end. */
     return atomic_fetch_sub_explicit(&s->left, 1, memory_order_acq_rel) == 1;
 }
+
+/* Of a task whose poll was the last one, or which is cancelled before it: RUNNING is held, and nothing was
+ * dropped yet. Return: true: children are alive; whoever sees the last one go goes on with the end, and the
+ * task is not the caller's to touch any more. False: there are none, nor results of any. */
+bool pirn__settle_first(struct header *h, struct poller *p, const struct ending *e);
+
+void pirn__settle_copy(struct ending *to, const struct ending *from);
 
 #endif

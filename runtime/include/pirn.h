@@ -10,6 +10,7 @@
 #include <pirn/group.h>
 #include <pirn/io.h>
 #include <pirn/join.h>
+#include <pirn/local.h>
 #include <pirn/net.h>
 #include <pirn/op.h>
 #include <pirn/runtime.h>

@@ -200,8 +200,15 @@ static void drop_frame(void *arg)
 
 bool pirn__root_drop(struct root *r, struct sched *s)
 {
+    struct pirn_op **was = scope_swap_dropping(&r->ops);
+    bool whole = true;
+
     if (r->settling)
         pirn__groups_drop_results(r->ops);
     pirn__harness_drop_ops(&r->ops, s, 0);
-    return r->desc->drop == NULL || pirn__contain_busy(drop_frame, r);
+    if (r->desc->drop != NULL)
+        whole = pirn__contain_busy(drop_frame, r);
+    pirn__harness_drop_last(&r->ops, s, 0);
+    (void)scope_swap_dropping(was);
+    return whole;
 }

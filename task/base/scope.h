@@ -16,12 +16,16 @@ enum {
 
 struct recovery; /* a place that pirn_fault() can unwind to: task/fault.h */
 struct pirn_cx;
+struct pirn_op;
 
 struct scope {
-    uint64_t task_id;          /* 0: in no task */
-    struct pirn_cx *cx;        /* the innermost poll; NULL: none */
-    struct pirn_cx *blocking;  /* of the blocking task that runs on this thread, whose poll lends */
-                               /* nothing to what it calls; NULL: none */
+    uint64_t task_id;         /* 0: in no task */
+    struct pirn_cx *cx;       /* the innermost poll; NULL: none */
+    struct pirn_cx *blocking; /* of the blocking task that runs on this thread, whose poll lends */
+                              /* nothing to what it calls; NULL: none */
+    struct pirn_op *
+        *dropping; /* operations of the frame that is being dropped; NULL: none is, or it */
+                   /* has none; while it is set, `cx` is of somebody else's poll */
     struct recovery *recovery; /* NULL: a fault ends the process */
     unsigned busy;             /* runs tasks' code, so deep; 0: may block */
     /* The runtime this thread is in, and how it came there: kept here so that a fault puts it back;
@@ -44,6 +48,11 @@ static inline void scope_add_busy(int n)
 {
     (void)n;
 }
+
+static inline struct pirn_op **scope_swap_dropping(struct pirn_op **ops)
+{
+    return ops;
+}
 #else
 extern _Thread_local struct scope pirn__scope;
 
@@ -53,6 +62,15 @@ static inline uint64_t scope_swap_id(uint64_t id)
     uint64_t was = pirn__scope.task_id;
 
     pirn__scope.task_id = id;
+    return was;
+}
+
+/* Sets whose frame is being dropped; returns what to put back. */
+static inline struct pirn_op **scope_swap_dropping(struct pirn_op **ops)
+{
+    struct pirn_op **was = pirn__scope.dropping;
+
+    pirn__scope.dropping = ops;
     return was;
 }
 

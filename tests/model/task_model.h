@@ -91,6 +91,11 @@ void pirn__op_drop_listed(void *op)
     must_not_come_here();
 }
 
+struct pirn_op *pirn__op_before_frame(struct pirn_op *ops)
+{
+    return ops;
+}
+
 void pirn__op_rehead(struct pirn_op **ops)
 {
     (void)ops;
@@ -155,6 +160,7 @@ const char *pirn__fault_text(void)
 
 #include "task/harness.c"
 #include "task/join.c"
+#include "task/settle.c"
 #include "task/state.c"
 #include "task/task.c"
 #include "task/waker.c"

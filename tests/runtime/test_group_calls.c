@@ -159,3 +159,60 @@ Test(group_calls, large_children_and_latency_stamps)
     pirn_group_free(g);
     rt_free(rt);
 }
+
+/* ---- deadlines --------------------------------------------------------------------------------------- */
+
+struct late {
+    pirn_group *group, *below;
+    struct gate gates[3];
+    pirn_op op;
+    pirn_time until;
+    pirn_result first;
+};
+
+static int late_poll(void *user, pirn_cx *cx, int *out)
+{
+    struct late *l = user;
+    int r;
+
+    if (l->group == NULL) {
+        l->until = pirn_after(20 * PIRN_MS);
+        EQ(pirn_group_new(NULL, NULL, l->until, 0, &l->group), 0);
+        EQ(pirn_group_new(NULL, l->group, PIRN_NEVER, 0, &l->below), 0);
+        for (int i = 0; i < 3; i++)
+            (void)spawn_in(i == 2 ? l->below : l->group, gate_poll, gate_drop, &l->gates[i]);
+    }
+    r = pirn_group_join_poll(&l->op, cx, l->group, &l->first);
+    if (r == PIRN_PENDING)
+        return r;
+    EQ(r, 0);
+    CHECK(pirn_now() >= l->until);
+    EQ(l->first.outcome, PIRN_CANCELLED);
+    EQ(pirn_group_cause(l->group), -ETIMEDOUT);
+    EQ(pirn_group_cause(l->below), -ETIMEDOUT);
+    pirn_group_free(l->group);
+    pirn_group_free(l->below);
+    *out = 0;
+    return 0;
+}
+
+static void a_deadline_cancels(struct flavor f)
+{
+    pirn_runtime *rt = rt_on(f);
+    static struct late l;
+    pirn_group *g;
+
+    memset(&l, 0, sizeof l);
+    EQ(block_on(pirn_runtime_handle(rt), late_poll, &l), 0);
+    for (int i = 0; i < 3; i++)
+        EQ(l.gates[i].drops, 1);
+    EQ(pirn_group_new(pirn_runtime_handle(rt), NULL, pirn_now() - 1, 0, &g), 0);
+    EQ(pirn_group_cause(g), -ETIMEDOUT);
+    pirn_group_free(g);
+    EQ(pirn_group_new(pirn_runtime_handle(rt), NULL, pirn_after(PIRN_SEC * 1000), 0, &g), 0);
+    EQ(pirn_group_cause(g), 0);
+    EQ(pirn_group_len(g), 0); /* what waits for the deadline is no child */
+    pirn_group_free(g);
+    rt_free(rt);
+}
+EACH_FLAVOR(group_calls, a_deadline_cancels)

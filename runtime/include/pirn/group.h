@@ -45,14 +45,15 @@ enum {
  * @h: where its children run; NULL: the current runtime
  * @parent: a group whose cancel, deadline or end cancels this one as well; NULL: none. It may be freed
  *          before this one.
- * @deadline: when everything in it is cancelled; PIRN_NEVER for none; one in the past: at once
+ * @deadline: when everything in it is cancelled, and the groups below; PIRN_NEVER for none; one in the past:
+ *            at once. A task of the library's own, "pirn: group deadline", waits for it on @h
  * @flags: PIRN_GROUP_*
  * @out: receives the group, to be freed with pirn_group_free()
  *
  * In a poll, or in a blocking task, the task or root that is polled owns it from here on.
  *
- * Return: 0; -EINVAL (@out is NULL, or unknown flags); -ENOMEM; PIRN_ENORUNTIME; -ENOTSUP: a deadline, which
- * this version has not. (tokio: JoinSet::new, TaskTracker::new)
+ * Return: 0; -EINVAL (@out is NULL, or unknown flags); -ENOMEM; PIRN_ENORUNTIME.
+ * (tokio: JoinSet::new, TaskTracker::new)
  */
 PIRN_API PIRN_MUST_USE int pirn_group_new(pirn_handle *h, pirn_group *parent, pirn_time deadline,
                                           uint32_t flags, pirn_group **out);
