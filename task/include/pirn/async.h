@@ -12,7 +12,7 @@
  *             PIRN_TRY(f, pirn_stream_read_poll(&f->op, cx, f->s, f->buf, sizeof f->buf, &f->n));
  *             if (f->n == 0)
  *                 break;
- *             PIRN_TRY(f, pirn_stream_write_all_poll(&f->op, cx, f->s, f->buf, f->n));
+ *             PIRN_TRY(f, pirn_stream_write_all_poll(&f->op, cx, f->s, f->buf, f->n, NULL));
  *         }
  *         PIRN_END(f);
  *     }
