@@ -60,8 +60,8 @@ def installed(folder):
     pc = next(prefix.rglob("pirn.pc"))
     env["PKG_CONFIG_PATH"] = str(pc.parent)
 
-    headers = {p.relative_to(prefix / "include") for p in (prefix / "include").rglob("*.h")}
-    own = {p.relative_to(d) for d in root.glob("*/include") for p in d.rglob("*.h")}
+    headers = {p.relative_to(prefix / "include") for p in (prefix / "include").rglob("*.h*")}
+    own = {p.relative_to(d) for d in root.glob("*/include") for p in d.rglob("*.h*")}
     assert headers == own, headers ^ own
     assert ("urcu" in pc.read_text()) == (rcu == "true"), pc.read_text()
 
