@@ -22,9 +22,9 @@ enum {
     WORDS = 8,
     MESSAGE = WORDS * sizeof(uint64_t),
     EVENTS = 1024,
-    PER_ADDRESS = 20000, /* connections from one address: there are 28,000 ports by default */
-    GIVE_UP_MS = 10000,  /* no reply at all for so long: the server is dead */
-    BATCH = 512,         /* connections that a server need not have accepted yet */
+    PER_ADDRESS = 4000, /* connections from one address: a free port is found by looking for it */
+    GIVE_UP_MS = 10000, /* no reply at all for so long: the server is dead */
+    BATCH = 512,        /* connections that a server need not have accepted yet */
     NS_PER_S = 1000000000
 };
 
@@ -59,6 +59,9 @@ static int connect_from(uint32_t address, uint16_t port)
     struct sockaddr_in to = loopback(port), from = loopback(0);
 
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + address);
+    /* No port stays taken when the connection is gone. */
+    checked("setsockopt", setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+                                     sizeof(struct linger)));
     checked("setsockopt",
             setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int)));
     checked("bind", bind(fd, (struct sockaddr *)&from, sizeof from));
