@@ -130,6 +130,7 @@ var mtRows = []row{
 	{name: "mt_spawn_many_local", ops: spawns, procs: workers(), run: spawnManyLocal},
 	{name: "mt_yield_many", ops: tasks * yields, procs: workers(), run: mtYieldMany},
 	{name: "mt_ping_pong", ops: pings, procs: workers(), run: pingPong},
+	{name: "mt_ping_pong_oneshot", ops: pings, procs: workers(), run: pingPong},
 	{name: "mt_chained_spawn", ops: chain, procs: workers(), run: chainedSpawn},
 	{name: "mt_fork_join_tree", ops: treeNodes, procs: workers(), run: forkJoinTree},
 }

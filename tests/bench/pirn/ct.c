@@ -17,25 +17,6 @@ static const pirn_task_desc spawn_numbers = {
     .out_size = sizeof(uint64_t),
 };
 
-/* Tasks that go round the run queue; their frames begin as zeroes. */
-static int spawn_rounds_poll(void *frame, pirn_cx *cx, void *out)
-{
-    struct join_all *a = frame;
-
-    for (; a->spawned < TASKS; a->spawned++) {
-        check("pirn_spawn", pirn_spawn(NULL, a->task, NULL, &a->joins[a->spawned]));
-    }
-    return join_all_poll(frame, cx, out);
-}
-
-static const pirn_task_desc spawn_rounds = {
-    .size = sizeof(pirn_task_desc),
-    .name = "spawn rounds",
-    .poll = spawn_rounds_poll,
-    .frame_size = sizeof(struct join_all),
-    .out_size = sizeof(uint64_t),
-};
-
 /* One task after the other, each awaited before the next. */
 struct one_by_one {
     uint64_t n, sum;

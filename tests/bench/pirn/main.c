@@ -14,7 +14,7 @@ void check(const char *call, int status)
 int main(int argc, char **argv)
 {
     return bench_main(argc, argv,
-                      (const struct bench_row *const[]){ct_rows, mt_rows, ping_pong_rows,
-                                                        linking_rows, blocking_rows, memory_rows,
-                                                        latency_rows, NULL});
+                      (const struct bench_row *const[]){
+                          ct_rows, mt_rows, ping_pong_rows, oneshot_rows, sync_rows, time_rows,
+                          linking_rows, blocking_rows, memory_rows, latency_rows, NULL});
 }

@@ -137,14 +137,10 @@ static void free_busy(void)
 
 /* ---- round and round -------------------------------------------------------------------- */
 
-/* mo: relaxed throughout. A sum; the semaphore posted after each addition orders it. */
-static atomic_uint_fast64_t polls;
-
 static int add_polls(int status, uint64_t own)
 {
     if (status == 0) {
-        atomic_fetch_add_explicit(&polls, own, memory_order_relaxed);
-        post_done();
+        add_to_total(own);
     }
     return status;
 }
@@ -183,14 +179,10 @@ static const pirn_task_desc counted_selfwaker = {
 
 static void rounds_of(const pirn_task_desc *task)
 {
-    atomic_store_explicit(&polls, 0, memory_order_relaxed);
     for (size_t i = 0; i < TASKS; i++) {
         spawn_detached(handle, task, NULL);
     }
-    for (size_t i = 0; i < TASKS; i++) {
-        wait_done();
-    }
-    bench_expect(task->name, atomic_load_explicit(&polls, memory_order_relaxed), ROUNDS_POLLS);
+    bench_expect(task->name, total_of(TASKS), ROUNDS_POLLS);
 }
 
 static void yield_many(void)

@@ -5,15 +5,11 @@
 
 #include "tasks.h"
 
-enum {
-    PINGS = 1000
-};
-
 /* ---- a oneshot -------------------------------------------------------------------------- */
 
-/* There is no channel in pirn yet, so this is one by hand: a value, sent once, received once, by a
- * task that stays the same. It comes from malloc, as the peers' do, and the receiver frees it. Neither
- * side may be cancelled while it is in use, which no task of this file is.
+/* One by hand, to show what pirn's own costs beside the tasks (oneshot.c): a value, sent once, received
+ * once, by a task that stays the same. It comes from malloc, as the peers' do, and the receiver frees it.
+ * Neither side may be cancelled while it is in use, which no task of this file is.
  *
  * The waker is left before the state says WAITING, so a sender that reads WAITING finds it, and one
  * that came before is found by the receiver's failing exchange: no wake is lost. The sender's last
@@ -81,9 +77,6 @@ static int oneshot_recv_poll(struct oneshot *o, pirn_cx *cx, uint64_t *value)
 
 /* ---- tasks ------------------------------------------------------------------------------ */
 
-/* mo: relaxed throughout. A count; the semaphore that the last one posts orders the rest. */
-static atomic_size_t remaining;
-
 struct pong {
     struct oneshot *from_ping, *to_ping;
 };
@@ -135,9 +128,7 @@ static int ping_poll(void *frame, pirn_cx *cx, void *out)
         return PIRN_PENDING;
     }
     bench_expect("pong", answer, p->n + 1);
-    if (atomic_fetch_sub_explicit(&remaining, 1, memory_order_relaxed) == 1) {
-        post_done();
-    }
+    ping_pong_ended();
     return 0;
 }
 
@@ -148,13 +139,35 @@ static const pirn_task_desc ping = {
     .frame_size = sizeof(struct ping),
 };
 
+static void spawn_ping(uint64_t n)
+{
+    spawn_detached(NULL, &ping, &(struct ping){.n = n});
+}
+
+/* ---- all of them, whatever they send over ------------------------------------------------ */
+
+/* mo: relaxed throughout. A count; the semaphore that the last one posts orders the rest. */
+static atomic_size_t remaining;
+
+void ping_pong_ended(void)
+{
+    if (atomic_fetch_sub_explicit(&remaining, 1, memory_order_relaxed) == 1) {
+        post_done();
+    }
+}
+
+struct spawn_pings {
+    void (*spawn)(uint64_t n);
+};
+
 static int spawn_pings_poll(void *frame, pirn_cx *cx, void *out)
 {
-    (void)frame;
+    struct spawn_pings *s = frame;
+
     (void)cx;
     (void)out;
     for (uint64_t n = 0; n < PINGS; n++) {
-        spawn_detached(NULL, &ping, &(struct ping){.n = n});
+        s->spawn(n);
     }
     return 0;
 }
@@ -163,16 +176,14 @@ static const pirn_task_desc spawn_pings = {
     .size = sizeof(pirn_task_desc),
     .name = "spawn pings",
     .poll = spawn_pings_poll,
+    .frame_size = sizeof(struct spawn_pings),
 };
-
-/* ---- the row ---------------------------------------------------------------------------- */
 
 static int root_poll(void *frame, pirn_cx *cx, void *out)
 {
-    (void)frame;
     (void)cx;
     atomic_store_explicit(&remaining, PINGS, memory_order_relaxed);
-    spawn_detached(NULL, &spawn_pings, NULL);
+    spawn_detached(NULL, &spawn_pings, frame);
     wait_done();
     *(uint64_t *)out = atomic_load_explicit(&remaining, memory_order_relaxed);
     return 0;
@@ -182,12 +193,18 @@ static const pirn_task_desc root = {
     .size = sizeof(pirn_task_desc),
     .name = "ping pong",
     .poll = root_poll,
+    .frame_size = sizeof(struct spawn_pings),
     .out_size = sizeof(uint64_t),
 };
 
+void ping_pong_with(void (*spawn)(uint64_t n))
+{
+    block_on(&root, &(struct spawn_pings){.spawn = spawn}, 0);
+}
+
 static void ping_pong(void)
 {
-    block_on(&root, NULL, 0);
+    ping_pong_with(spawn_ping);
 }
 
 const struct bench_row ping_pong_rows[] = {

@@ -9,6 +9,9 @@
 extern const struct bench_row ct_rows[];
 extern const struct bench_row mt_rows[];
 extern const struct bench_row ping_pong_rows[];
+extern const struct bench_row oneshot_rows[];
+extern const struct bench_row sync_rows[];
+extern const struct bench_row time_rows[];
 extern const struct bench_row linking_rows[];
 extern const struct bench_row blocking_rows[];
 extern const struct bench_row memory_rows[];

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
 pirn_runtime *rt;
 pirn_handle *handle;
@@ -83,6 +84,23 @@ void wait_done(void)
             bench_fail("sem_wait", pirn_strerror(errno));
         }
     }
+}
+
+/* mo: relaxed throughout. A sum; the semaphore posted after each addition orders it. */
+static atomic_uint_fast64_t total;
+
+void add_to_total(uint64_t own)
+{
+    atomic_fetch_add_explicit(&total, own, memory_order_relaxed);
+    post_done();
+}
+
+uint64_t total_of(size_t tasks)
+{
+    for (size_t i = 0; i < tasks; i++) {
+        wait_done();
+    }
+    return atomic_exchange_explicit(&total, 0, memory_order_relaxed);
 }
 
 /* ---- tasks ------------------------------------------------------------------------------ */
@@ -193,6 +211,24 @@ const pirn_task_desc join_all = {
     .size = sizeof(pirn_task_desc),
     .name = "join all",
     .poll = join_all_poll,
+    .frame_size = sizeof(struct join_all),
+    .out_size = sizeof(uint64_t),
+};
+
+static int spawn_rounds_poll(void *frame, pirn_cx *cx, void *out)
+{
+    struct join_all *a = frame;
+
+    for (; a->spawned < TASKS; a->spawned++) {
+        check("pirn_spawn", pirn_spawn(NULL, a->task, NULL, &a->joins[a->spawned]));
+    }
+    return join_all_poll(frame, cx, out);
+}
+
+const pirn_task_desc spawn_rounds = {
+    .size = sizeof(pirn_task_desc),
+    .name = "spawn rounds",
+    .poll = spawn_rounds_poll,
     .frame_size = sizeof(struct join_all),
     .out_size = sizeof(uint64_t),
 };

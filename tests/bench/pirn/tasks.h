@@ -12,6 +12,7 @@ enum {
     SPAWNS_SUM = 49995000, /* of 0 up to SPAWNS - 1 */
     TASKS = 200,
     YIELDS = 1000,
+    PINGS = 1000,
     ROUNDS = TASKS * YIELDS,
     ROUNDS_POLLS = TASKS * (YIELDS + 1)
 };
@@ -34,6 +35,10 @@ void spawn_detached(pirn_handle *h, const pirn_task_desc *task, const void *fram
 /* Tells the thread that measures, which blocks in wait_done(): as often as told. */
 void post_done(void);
 void wait_done(void);
+
+/* The same, with a figure: the sum of what so many told. */
+void add_to_total(uint64_t own);
+uint64_t total_of(size_t tasks);
 
 /* Returns the number it was given, a uint64_t, at its first poll. */
 extern const pirn_task_desc number;
@@ -67,6 +72,13 @@ void spawn_numbers_on(pirn_handle *h, struct join_all *a);
 
 int join_all_poll(void *frame, pirn_cx *cx, void *out);
 extern const pirn_task_desc join_all;
+
+/* The same, and spawns TASKS first, whose frames begin as zeroes. */
+extern const pirn_task_desc spawn_rounds;
+
+/* PINGS tasks that @spawn starts, inside a task, and waits until each has called the other. */
+void ping_pong_with(void (*spawn)(uint64_t n));
+void ping_pong_ended(void);
 
 /* A time row on either flavour. */
 #define CT_ROW(count, function)                                                                    \

@@ -223,6 +223,7 @@ pub fn rows() -> Vec<Row> {
         Row { name: "mt_yield_many", ops: TASKS * YIELDS, work: Work::Time(yield_many) },
         Row { name: "mt_selfwake_many", ops: TASKS * YIELDS, work: Work::Time(selfwake_many) },
         Row { name: "mt_ping_pong", ops: PINGS, work: Work::Time(ping_pong) },
+        Row { name: "mt_ping_pong_oneshot", ops: PINGS, work: Work::Time(ping_pong) },
         Row { name: "mt_chained_spawn", ops: CHAIN, work: Work::Time(chained_spawn) },
         Row { name: "mt_fork_join_tree", ops: TREE_NODES, work: Work::Time(fork_join_tree) },
     ]
