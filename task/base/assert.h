@@ -6,7 +6,7 @@
 #if defined(PIRN_MODEL)
 #    include <assert.h>
 #    define ASSERT(cond)           assert(cond)
-#    define CLIENT_BUG(call, text) assert(!(call text))
+#    define CLIENT_BUG(call, text) ((void)(call), assert(!(text)))
 #else
 
 #    include "task/base/compiler.h"

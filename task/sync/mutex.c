@@ -50,7 +50,7 @@ int pirn_mutex_lock_poll(pirn_op *op, pirn_cx *cx, pirn_mutex *m, pirn_guard *ou
 
     if (m == NULL && !pirn_op_is_pending(op))
         return pirn__error(-EINVAL, "pirn_mutex_lock_poll: the mutex is NULL");
-    r = pirn__sema_poll(op, cx, &mutex_kind, &m->queue, 1, &from, &got);
+    r = pirn__sema_poll(op, cx, &mutex_kind, (void *)m, 1, &from, &got);
     if (r == 0)
         guard_fill(out, from, got, GUARD_MUTEX);
     return r;

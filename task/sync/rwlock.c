@@ -67,7 +67,7 @@ static int poll_rwlock(pirn_op *op, pirn_cx *cx, pirn_rwlock *l, enum guard_kind
         if (kind == GUARD_WRITE)
             n = l->max_readers;
     }
-    r = pirn__sema_poll(op, cx, k, &l->queue, n, &from, &got);
+    r = pirn__sema_poll(op, cx, k, (void *)l, n, &from, &got);
     if (r == 0)
         guard_fill(out, from, got, kind);
     return r;

@@ -18,8 +18,8 @@ enum {
 int pirn__sema_try(struct wait_queue *q, uint32_t n);
 
 /* A _poll, of an op of @kind, whose drop is pirn__sema_drop(). @q is looked at while the op is idle
- * only. *@from and *@got: written on 0: the queue and how much. Return: 0, PIRN_PENDING, PIRN_ECLOSED,
- * -ECANCELED. */
+ * only: else the caller may have it from an object that has gone. *@from and *@got: written on 0: the
+ * queue, and how much. Return: 0, PIRN_PENDING, PIRN_ECLOSED, -ECANCELED. */
 int pirn__sema_poll(pirn_op *op, pirn_cx *cx, const pirn_op_kind *kind, struct wait_queue *q,
                     uint32_t n, struct wait_queue **from, uint32_t *got);
 

@@ -74,7 +74,7 @@ int pirn_semaphore_acquire_poll(pirn_op *op, pirn_cx *cx, pirn_semaphore *s, uin
 
     if (!pirn_op_is_pending(op) && (r = check_acquire(s, n, "pirn_semaphore_acquire_poll")) != 0)
         return r;
-    r = pirn__sema_poll(op, cx, &acquire_kind, &s->queue, n, &from, &got);
+    r = pirn__sema_poll(op, cx, &acquire_kind, (void *)s, n, &from, &got);
     if (r == 0)
         fill_permit(out, from, got);
     return r;

@@ -69,6 +69,9 @@ void pirn__waiter_resolve(struct waiter *w, enum waiter_state state, struct wake
     uint32_t asked = waiter_asked(w) << WAITER_STATE_BITS;
 
     link_take(&w->link);
+    /* mo: relaxed. A poll that the wake below leads to, or is absorbed by, comes after it by way of
+     * the task's word. */
+    atomic_store_explicit(&w->state, asked | WAITER_TAKEN, memory_order_relaxed);
     pirn__wake_take(wakes, &w->waker);
     /* mo: release pairs with [waiter] in poll and leave, where the lock is not taken: what was granted
      * is there, and we have done with the waiter. */
@@ -118,9 +121,14 @@ static enum waiter_state state_under_lock(const struct waiter *w)
 
 static enum waiter_state state_seen(const struct waiter *w)
 {
+    uint32_t s;
+
     /* mo: acquire pairs with [waiter] in resolve: it is over, and whoever did it has gone. */
-    return (enum waiter_state)(atomic_load_explicit(&w->state, memory_order_acquire) &
-                               ((1u << WAITER_STATE_BITS) - 1));
+    for (unsigned tries = 0; (s = atomic_load_explicit(&w->state, memory_order_acquire) &
+                                  ((1u << WAITER_STATE_BITS) - 1)) == WAITER_TAKEN;
+         tries++)
+        cpu_relax(tries);
+    return (enum waiter_state)s;
 }
 
 void pirn__waiter_make_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx)

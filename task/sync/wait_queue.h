@@ -17,8 +17,9 @@
  * with its reference, without counting. When the last handle goes, FREED is set and those who wait
  * are resolved: they end with -ECANCELED.
  *
- * Whoever resolves a waiter takes it off the list, wakes its task under the lock, and then stores its
- * state: the last touch. An operation that reads such a state is done with the resolver. */
+ * Whoever resolves a waiter takes it off the list and marks it TAKEN, wakes its task under the lock, and
+ * then stores its state: the last touch. An operation that reads such a state is done with the resolver.
+ * One that reads WAITING may go on waiting: a wake that its task has consumed was made after TAKEN. */
 #ifndef PIRN_TASK_SYNC_WAIT_QUEUE_H
 #define PIRN_TASK_SYNC_WAIT_QUEUE_H
 
@@ -62,6 +63,7 @@ struct wait_queue {
 enum waiter_state {
     WAITER_IDLE = 0, /* in no list: the operation has not begun to wait */
     WAITER_WAITING,  /* in a list */
+    WAITER_TAKEN,    /* being resolved; it lasts a few instructions */
     /* In none, and never again: */
     WAITER_GRANTED,      /* it has what it waited for; dropped, it must hand it on */
     WAITER_GRANTED_LAST, /* likewise, to the newest */

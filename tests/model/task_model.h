@@ -85,6 +85,9 @@ static void must_not_come_here(void)
     assert(!"part of the model");
 }
 
+#if defined(MODEL_WITH_OPS)
+#    include "task/op.c"
+#else
 void pirn__op_drop_listed(void *op)
 {
     (void)op;
@@ -109,6 +112,7 @@ bool pirn__op_before_wait(struct pirn_op *ops, struct header *h)
     must_not_come_here();
     return false;
 }
+#endif
 
 struct fault_record *pirn__fault_record_new(const pirn_alloc *a)
 {
