@@ -49,7 +49,7 @@ int pirn_interval_poll(pirn_interval *i, pirn_cx *cx, uint64_t *missed)
     if (UNLIKELY(i->period <= 0))
         CLIENT_BUG("pirn_interval_poll", "the interval was not made by pirn_interval_init()");
     t = pirn__timer_op_begin(&i->op, cx, &interval_kind, i->next);
-    r = pirn__timer_op_step(&i->op, t, cx, "pirn_interval_poll");
+    r = pirn__timer_op_step(t, cx, "pirn_interval_poll");
     if (r != 0)
         return r;
     due = i->next;

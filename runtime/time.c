@@ -52,9 +52,18 @@ static const struct op_kind timeout_kind = TIMER_OP_KIND("timeout");
 
 int pirn_sleep_poll(pirn_op *op, pirn_cx *cx, pirn_time at)
 {
-    struct timer *t = pirn__timer_op_begin(op, cx, &sleep_kind, at);
+    if (timer_op_put_off(op, cx, &sleep_kind, at, 0))
+        return PIRN_PENDING;
+    return pirn__timer_op_step(pirn__timer_op_begin(op, cx, &sleep_kind, at), cx,
+                               "pirn_sleep_poll");
+}
 
-    return pirn__timer_op_step(op, t, cx, "pirn_sleep_poll");
+int pirn_sleep_after_poll(pirn_op *op, pirn_cx *cx, int64_t ns)
+{
+    if (timer_op_put_off(op, cx, &sleep_kind, ns, TIMER_LENGTH))
+        return PIRN_PENDING;
+    return pirn__timer_op_step(pirn__timer_op_begin_length(op, cx, &sleep_kind, ns), cx,
+                               "pirn_sleep_after_poll");
 }
 
 void pirn_sleep_reset(pirn_op *op, pirn_time at)
@@ -68,20 +77,46 @@ void pirn_sleep_reset(pirn_op *op, pirn_time at)
     pirn__timer_op_reset((struct timer *)(void *)o->state, at);
 }
 
+/* The inner operation has ended. */
+static inline int end_in_time(pirn_op *op, int polled)
+{
+    struct op *o = (struct op *)(void *)op;
+
+    if (LIKELY(o->kind == &timeout_kind.public))
+        timer_op_done(o);
+    else if (o->kind != NULL)
+        CLIENT_BUG("pirn_timeout_poll", "the op is pending in a call of another kind");
+    return polled;
+}
+
+/* It has not. */
+static int look_at_time(struct timer *t, pirn_cx *cx, pirn_op *inner, const char *call)
+{
+    int r = pirn__timer_op_poll(t, cx, call);
+
+    if (r == PIRN_PENDING)
+        return r;
+    timer_op_done(op_of_state(t));
+    pirn_op_drop(inner);
+    return r != 0 ? r : pirn__error(-ETIMEDOUT, "%s: the deadline is past", call);
+}
+
 int pirn_timeout_poll(pirn_op *op, pirn_cx *cx, pirn_time at, pirn_op *inner, int polled)
 {
-    struct timer *t;
-    int r;
-
-    if (polled != PIRN_PENDING && !pirn_op_is_pending(op))
-        return polled;
-    t = pirn__timer_op_begin(op, cx, &timeout_kind, at);
-    r = polled == PIRN_PENDING ? pirn__timer_op_poll(t, cx, "pirn_timeout_poll") : polled;
-    if (r == PIRN_PENDING)
-        return PIRN_PENDING;
-    pirn__timer_op_done(op, t);
     if (polled != PIRN_PENDING)
-        return polled;
-    pirn_op_drop(inner);
-    return r != 0 ? r : pirn__error(-ETIMEDOUT, "pirn_timeout_poll: the deadline is past");
+        return end_in_time(op, polled);
+    if (timer_op_put_off(op, cx, &timeout_kind, at, 0))
+        return PIRN_PENDING;
+    return look_at_time(pirn__timer_op_begin(op, cx, &timeout_kind, at), cx, inner,
+                        "pirn_timeout_poll");
+}
+
+int pirn_timeout_after_poll(pirn_op *op, pirn_cx *cx, int64_t ns, pirn_op *inner, int polled)
+{
+    if (polled != PIRN_PENDING)
+        return end_in_time(op, polled);
+    if (timer_op_put_off(op, cx, &timeout_kind, ns, TIMER_LENGTH))
+        return PIRN_PENDING;
+    return look_at_time(pirn__timer_op_begin_length(op, cx, &timeout_kind, ns), cx, inner,
+                        "pirn_timeout_after_poll");
 }

@@ -27,11 +27,20 @@ static void insert_timer(struct timer *t, struct spawner *sp, pirn_time at)
         pirn__handle_timer_set(sp->rt, &sp->timers);
 }
 
+/* Its length counts from @now on. */
+static void end_length(struct timer *t, pirn_time now)
+{
+    op_of_state(t)->flags &= TIMER_LENGTH - 1; /* nor is there a tick any more */
+    t->when = t->when > PIRN_NEVER - now ? PIRN_NEVER : now + t->when;
+}
+
 void pirn__timer_op_wait(void *state, struct header *h)
 {
     struct timer *t = state;
 
     op_set_armed(state, true);
+    if (op_of_state(t)->flags & TIMER_LENGTH)
+        end_length(t, pirn__rt_now(context_handle()));
     if (t->when == PIRN_NEVER)
         return; /* waits all the same */
     t->waker.vt = &pirn__borrowed_vt;
@@ -39,8 +48,7 @@ void pirn__timer_op_wait(void *state, struct header *h)
     insert_timer(t, timers_spawner(context_handle()), t->when);
 }
 
-/* Nowhere any more, and its waker is gone; `when` is kept. */
-static void forget_timer(struct timer *t)
+void pirn__timer_op_forget(struct timer *t)
 {
     struct timers *home = t->home;
     struct op *o = op_of_state(t);
@@ -55,7 +63,7 @@ static void forget_timer(struct timer *t)
 
 void pirn__timer_op_drop(void *state)
 {
-    forget_timer(state);
+    pirn__timer_op_forget(state);
 }
 
 struct timer *pirn__timer_op_begin(pirn_op *op, pirn_cx *cx, const struct op_kind *k, pirn_time at)
@@ -68,23 +76,49 @@ struct timer *pirn__timer_op_begin(pirn_op *op, pirn_cx *cx, const struct op_kin
     return t;
 }
 
-void pirn__timer_op_done(pirn_op *op, struct timer *t)
+/* The tick of the thread that drives @h, if this is one and ticks are what its clock says; else NULL. */
+static const uint64_t *known_tick(const pirn_cx *cx, const struct pirn_handle *h)
 {
-    forget_timer(t);
-    pirn_op_done(op);
+    const struct spawner *sp = spawner_here(h);
+
+    return sp != NULL && cx->cell != NULL && !rt_clock_is_altered(&h->clock) ? &sp->poller->tick
+                                                                             : NULL;
 }
 
 /* What time it is, by what this poll or its thread has read already; where there is nothing, now. */
 static pirn_time known_time(const pirn_cx *cx, const struct pirn_handle *h)
 {
-    const struct spawner *sp;
+    const uint64_t *tick;
 
     if (cx->root != NULL && cx->root->now != 0)
         return cx->root->now;
-    sp = spawner_here(h);
-    if (sp != NULL && cx->cell != NULL && !rt_clock_is_altered(&h->clock))
-        return h->started_at + (pirn_time)(sp->poller->tick << CELL_TICK_SHIFT);
-    return pirn__rt_now(h);
+    tick = known_tick(cx, h);
+    return tick != NULL ? tick_time(h, *tick) : pirn__rt_now(h);
+}
+
+struct timer *pirn__timer_op_begin_length(pirn_op *op, pirn_cx *cx, const struct op_kind *k,
+                                          int64_t length)
+{
+    bool idle = !pirn_op_is_pending(op);
+    struct timer *t = pirn_op_state(op, cx, &k->public);
+    struct pirn_handle *h = context_handle();
+    struct op *o = op_of_state(t);
+    const uint64_t *tick;
+
+    if (LIKELY(!idle && !(o->flags & TIMER_LENGTH)))
+        return t;
+    if (idle)
+        t->when = length > 0 ? length : 0;
+    if (UNLIKELY(h == NULL))
+        return t; /* the poll tells */
+    tick = known_tick(cx, h);
+    if (tick == NULL || (cx->root != NULL && cx->root->now != 0))
+        end_length(t, known_time(cx, h));
+    else if (idle)
+        o->flags |= TIMER_LENGTH | *tick << TIMER_TICK_SHIFT;
+    else if ((uint32_t)(o->flags >> TIMER_TICK_SHIFT) != (uint32_t)*tick)
+        end_length(t, pirn__rt_now(h));
+    return t;
 }
 
 static int runtime_ended(const char *call)
@@ -130,7 +164,7 @@ int pirn__timer_op_poll(struct timer *t, pirn_cx *cx, const char *call)
     h = context_handle();
     if (UNLIKELY(h == NULL))
         return pirn__error(PIRN_ENORUNTIME, "%s: this thread is in no runtime", call);
-    if (t->when <= known_time(cx, h))
+    if (!(op_of_state(t)->flags & TIMER_LENGTH) && t->when <= known_time(cx, h))
         return 0;
     if (LIKELY(op_is_listed(t) && cx->cell != NULL)) {
         op_put_off(t);
@@ -139,7 +173,7 @@ int pirn__timer_op_poll(struct timer *t, pirn_cx *cx, const char *call)
     return t->when == PIRN_NEVER ? PIRN_PENDING : insert_now(t, cx, h, call);
 }
 
-int pirn__timer_op_step(pirn_op *op, struct timer *t, pirn_cx *cx, const char *call)
+int pirn__timer_op_step(struct timer *t, pirn_cx *cx, const char *call)
 {
     int r;
 
@@ -149,7 +183,7 @@ int pirn__timer_op_step(pirn_op *op, struct timer *t, pirn_cx *cx, const char *c
     if (r == PIRN_PENDING)
         cx_return_unit(cx);
     else
-        pirn__timer_op_done(op, t);
+        timer_op_done(op_of_state(t));
     return r;
 }
 
@@ -158,16 +192,17 @@ void pirn__timer_op_reset(struct timer *t, pirn_time at)
     struct timers *home = t->home;
 
     if (home == NULL) {
+        op_of_state(t)->flags &= TIMER_LENGTH - 1;
         t->when = at;
         if (op_is_listed(t))
             op_put_off(t); /* again: it may wait without a deadline */
     } else if (LIKELY(!(op_of_state(t)->flags & TIMER_HOLDS))) {
-        forget_timer(t);
+        pirn__timer_op_forget(t);
         t->when = at;
         op_set_armed(t, false);
         op_put_off(t); /* of a task: at the end of its poll it is inserted again */
     } else if (at == PIRN_NEVER) {
-        forget_timer(t);
+        pirn__timer_op_forget(t);
         t->when = at;
     } else {
         (void)pirn__timer_cancel(t);

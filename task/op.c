@@ -16,17 +16,6 @@ static struct op *op_inside(pirn_op *op)
     return (struct op *)(void *)op;
 }
 
-static void unlist(struct op *o)
-{
-    if (o->link != NULL) {
-        *o->link = o->next;
-        if (o->next != NULL)
-            o->next->link = o->link;
-    }
-    o->next = NULL;
-    o->link = NULL;
-}
-
 void *pirn_op_state(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
 {
     struct op *o = op_inside(op);
@@ -38,17 +27,7 @@ void *pirn_op_state(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
     if (o->kind != NULL)
         CLIENT_BUG("pirn_op_state", "the op is pending in a call of another kind");
     memset(o->state, 0, sizeof o->state);
-    o->kind = k;
-    o->next = NULL;
-    o->link = NULL;
-    o->flags = 0;
-    if (cx->ops != NULL) {
-        o->link = (struct op **)(void *)cx->ops;
-        o->next = *o->link;
-        if (o->next != NULL)
-            o->next->link = &o->next;
-        *o->link = o;
-    }
+    op_begin(o, k, (struct op **)(void *)cx->ops);
     return o->state;
 }
 
@@ -56,7 +35,7 @@ void pirn_op_done(pirn_op *op)
 {
     struct op *o = op_inside(op);
 
-    unlist(o);
+    op_unlist(o);
     o->kind = NULL;
 }
 
@@ -66,7 +45,7 @@ void pirn__op_drop_listed(void *arg)
     const pirn_op_kind *k = o->kind;
 
     /* Idle before the drop runs: if that faults, or drops the op again, nothing happens twice. */
-    unlist(o);
+    op_unlist(o);
     o->kind = NULL;
     if (k != NULL && k->drop != NULL)
         k->drop(o->state);

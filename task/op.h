@@ -39,6 +39,33 @@ struct op_kind {
     void (*wait)(void *state, struct header *h);
 };
 
+/* An idle one becomes pending, listed at *@ops unless that is NULL; its state is not touched. */
+static inline void op_begin(struct op *o, const pirn_op_kind *k, struct op **ops)
+{
+    o->kind = k;
+    o->flags = 0;
+    o->link = ops;
+    o->next = NULL;
+    if (ops != NULL) {
+        o->next = *ops;
+        if (o->next != NULL)
+            o->next->link = &o->next;
+        *ops = o;
+    }
+}
+
+/* Off its list. */
+static inline void op_unlist(struct op *o)
+{
+    if (o->link != NULL) {
+        *o->link = o->next;
+        if (o->next != NULL)
+            o->next->link = o->link;
+    }
+    o->next = NULL;
+    o->link = NULL;
+}
+
 static inline struct op *op_of_state(void *state)
 {
     return container_of(state, struct op, state);

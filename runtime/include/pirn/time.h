@@ -36,8 +36,18 @@ extern "C" {
 PIRN_API PIRN_MUST_USE int pirn_sleep_poll(pirn_op *op, pirn_cx *cx, pirn_time at);
 
 /**
+ * pirn_sleep_after_poll() - wait for a length of time from the first call on
+ * @ns: 0 or less: at once; a pending op's is not looked at
+ *
+ * As pirn_sleep_poll(op, cx, pirn_after(ns)), without a reading of the clock at every poll; it may be a
+ * millisecond later. The same op serves both calls, while it is pending too. (tokio: time::sleep)
+ * Return: as pirn_sleep_poll().
+ */
+PIRN_API PIRN_MUST_USE int pirn_sleep_after_poll(pirn_op *op, pirn_cx *cx, int64_t ns);
+
+/**
  * pirn_sleep_reset() - another deadline for a sleep or timeout that is pending
- * @op: of pirn_sleep_poll() or pirn_timeout_poll(); idle: nothing happens, for the next call begins anew.
+ * @op: of a sleep or timeout; idle: nothing happens, for the next call begins anew.
  *      Pending in a call of another kind is misuse: message, abort
  * @at: earlier or later than before, or PIRN_NEVER
  *
@@ -67,6 +77,18 @@ PIRN_API void pirn_sleep_reset(pirn_op *op, pirn_time at);
  */
 PIRN_API PIRN_MUST_USE int pirn_timeout_poll(pirn_op *op, pirn_cx *cx, pirn_time at, pirn_op *inner,
                                              int polled);
+
+/**
+ * pirn_timeout_after_poll() - a limit, in time from the first call on, for another operation
+ * @ns: 0 or less: it is late at once, unless it has ended; a pending op's is not looked at
+ *
+ * As pirn_timeout_poll(op, cx, pirn_after(ns), …), without a reading of the clock at every poll: if the inner
+ * operation ends before the task comes to wait, there is none at all. It may be a millisecond later.
+ * (tokio: time::timeout)
+ * Return: as pirn_timeout_poll().
+ */
+PIRN_API PIRN_MUST_USE int pirn_timeout_after_poll(pirn_op *op, pirn_cx *cx, int64_t ns,
+                                                   pirn_op *inner, int polled);
 
 /* ---- intervals -------------------------------------------------------------------------- */
 
