@@ -159,6 +159,121 @@ Test(sleep, the_first_deadline_counts_and_an_op_serves_again)
     rt_free(rt);
 }
 
+/* ---- by length -------------------------------------------------------------------------------- */
+
+struct lasting {
+    int64_t length;
+    int polls, others; /* polls that look at it with the other call */
+    pirn_time woke;
+    pirn_op op;
+};
+
+static int lasting_poll(void *user, pirn_cx *cx, int *out)
+{
+    struct lasting *s = user;
+    int r = s->polls++ < s->others ? pirn_sleep_poll(&s->op, cx, 0)
+                                   : pirn_sleep_after_poll(&s->op, cx, s->length);
+
+    if (r == 0) {
+        s->woke = pirn_now();
+        *out = 0;
+    } else if (s->polls < 4) { /* looked at again, and its length does not begin again */
+        pirn_waker_wake_by_ref(pirn_cx_borrow_waker(cx));
+    }
+    return r;
+}
+
+Test(sleep_after, counts_from_the_first_call)
+{
+    static const struct {
+        int64_t length, took;
+        int polls;
+    } rows[] = {
+        {PIRN_SEC + 1, PIRN_SEC + 1, 5},
+        {1, 1, 5},
+        {0, 0, 1},
+        {-1, 0, 1},
+        {INT64_MIN, 0, 1},
+        {86400 * PIRN_SEC, 86400 * PIRN_SEC, 5},
+    };
+    pirn_runtime *rt = rt_paused();
+    pirn_handle *h = pirn_runtime_handle(rt);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        pirn_time begin = time_of(h);
+        struct lasting s = {.length = rows[i].length}, t = s;
+        pirn_join *j = spawn(h, lasting_poll, &t);
+
+        EQ(block_on(h, lasting_poll, &s), 0);
+        rt_idle(rt);
+        EQ(s.woke - begin, rows[i].took);
+        EQ(t.woke - begin, rows[i].took);
+        EQ(s.polls, rows[i].polls);
+        EQ(t.polls, rows[i].polls);
+        join_done(j, 0);
+    }
+    rt_free(rt);
+}
+
+/* On a clock that runs: put off, then by the tick; looked at by both calls; never early. */
+static int never_early_poll(void *user, pirn_cx *cx, int *out)
+{
+    struct lasting *s = user;
+    pirn_time now;
+    int r;
+
+    if (s->polls++ == 0)
+        s->woke = pirn_now() + s->length; /* before it begins */
+    r = s->polls % 2 != 0 || s->polls == 2 ? pirn_sleep_after_poll(&s->op, cx, s->length)
+                                           : pirn_sleep_poll(&s->op, cx, 0);
+    now = pirn_now();
+    if (r == 0) {
+        CHECK(now >= s->woke);
+        *out = 0;
+    } else if (s->others != 0) {
+        pirn_waker_wake_by_ref(pirn_cx_borrow_waker(cx)); /* never waits */
+    }
+    return r;
+}
+
+/* The first call is in a poll that has not read the clock. */
+static int unread_poll(void *user, pirn_cx *cx, int *out)
+{
+    struct lasting *s = user;
+
+    if (s->polls++ == 0 && s->length != 0) {
+        int r = pirn_sleep_after_poll(&s->op, cx, s->length);
+
+        s->woke = pirn_now();
+        EQ(r, PIRN_PENDING);
+    } else if (pirn_sleep_after_poll(&s->op, cx, s->length) == 0) {
+        CHECK(pirn_now() >= s->woke + s->length);
+        *out = 0;
+        return 0;
+    }
+    if (s->others != 0)
+        pirn_waker_wake_by_ref(pirn_cx_borrow_waker(cx));
+    return PIRN_PENDING;
+}
+
+Test(sleep_after, is_never_early_on_a_clock_that_runs)
+{
+    static const int64_t lengths[] = {1, PIRN_US, 500 * PIRN_US, 3 * PIRN_MS};
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (int busy = 0; busy < 2; busy++) {
+            struct lasting s = {.length = lengths[i], .others = busy}, t = s;
+            struct joining a = {spawn(h, never_early_poll, &s), {.code = 0}};
+            struct joining b = {spawn(h, unread_poll, &t), {.code = 0}};
+
+            EQ(block_on(h, joining_poll, &a), 0);
+            EQ(block_on(h, joining_poll, &b), 0);
+        }
+    rt_free(rt);
+}
+
 /* ---- reset ------------------------------------------------------------------------------------ */
 
 struct resetting {

@@ -176,3 +176,76 @@ Test(timeout, passes_on_what_the_inner_poll_returned)
     EQ(block_on(h, passes_on_poll, &op), 3);
     rt_free(rt);
 }
+
+/* ---- by length -------------------------------------------------------------------------------- */
+
+static int no_inner_after_poll(void *user, pirn_cx *cx, int *out)
+{
+    int r = pirn_timeout_after_poll(user, cx, PIRN_SEC, NULL, PIRN_PENDING);
+
+    if (r == PIRN_PENDING)
+        return r;
+    SAYS("pirn_timeout_after_poll");
+    *out = r;
+    return 0;
+}
+
+static int late_at_once_poll(void *user, pirn_cx *cx, int *out)
+{
+    EQ(pirn_timeout_after_poll(user, cx, 0, NULL, 0), 0);
+    EQ(pirn_timeout_after_poll(user, cx, 5, NULL, PIRN_ECLOSED), PIRN_ECLOSED);
+    EQ(pirn_timeout_after_poll(user, cx, -5, NULL, PIRN_PENDING), -ETIMEDOUT);
+    EQ(pirn_timeout_after_poll(user, cx, PIRN_SEC, NULL, PIRN_PENDING), PIRN_PENDING);
+    CHECK(pirn_op_is_pending(user));
+    EQ(pirn_timeout_after_poll(user, cx, 0, NULL, PIRN_PENDING), PIRN_PENDING);
+    EQ(pirn_timeout_after_poll(user, cx, 0, NULL, 0), 0);
+    CHECK(!pirn_op_is_pending(user));
+    *out = 1;
+    return 0;
+}
+
+Test(timeout_after, counts_from_the_first_call)
+{
+    pirn_op op = {.kind = NULL}, other = op;
+    pirn_runtime *rt = rt_paused();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    pirn_time begin = time_of(h);
+    pirn_join *j = spawn(h, no_inner_after_poll, &other);
+
+    EQ(block_on(h, no_inner_after_poll, &op), -ETIMEDOUT);
+    EQ(time_of(h) - begin, PIRN_SEC);
+    settle(h);
+    join_done(j, -ETIMEDOUT);
+    EQ(block_on(h, late_at_once_poll, &op), 1);
+    j = spawn(h, late_at_once_poll, &other);
+    settle(h);
+    join_done(j, 1);
+    rt_free(rt);
+}
+
+/* ---- misuse ----------------------------------------------------------------------------------- */
+
+static int polled;
+
+static int wrong_op_poll(void *user, pirn_cx *cx, int *out)
+{
+    (void)out;
+    EQ(pirn_sleep_poll(user, cx, PIRN_NEVER), PIRN_PENDING);
+    return pirn_timeout_poll(user, cx, PIRN_NEVER, NULL, polled);
+}
+
+static void wrong_op(void)
+{
+    static pirn_op op;
+    pirn_runtime *rt = rt_paused();
+
+    (void)block_on(pirn_runtime_handle(rt), wrong_op_poll, &op);
+}
+
+Test(timeout, an_op_that_is_pending_elsewhere_is_misuse)
+{
+    polled = 0;
+    expect_abort(wrong_op, "pirn_timeout_poll");
+    polled = PIRN_PENDING;
+    expect_abort(wrong_op, "pirn_op_state");
+}
