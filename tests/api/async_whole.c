@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHECK(cond)                                                                                \
     do {                                                                                           \
@@ -185,9 +186,52 @@ static int root_poll(void *frame, pirn_cx *cx, void *out)
     PIRN_END(f);
 }
 
+/* Children of a group, of which one fails. */
+struct team {
+    PIRN_FRAME;
+    pirn_group *g;
+    pirn_op op;
+    pirn_result res;
+    uint64_t id, failing;
+    long value, sum;
+    int i, failures;
+};
+
+static int team_poll(struct team *f, pirn_cx *cx)
+{
+    struct power p = {0, 2, 3, 0, 0, false, {0}};
+    int r;
+
+    PIRN_BEGIN(f);
+    CHECK(pirn_group_new(NULL, NULL, PIRN_NEVER, 0, &f->g) == 0);
+    for (f->i = 0; f->i < 4; f->i++) {
+        p.exponent = f->i;
+        p.fail = f->i == 2;
+        CHECK(power_group_spawn(f->g, &p, &f->id) == 0);
+        if (p.fail)
+            f->failing = f->id;
+    }
+    for (;;) {
+        PIRN_AWAIT(f, r = pirn_group_next_poll(&f->op, cx, f->g, &f->res, &f->value));
+        if (r == PIRN_EOF)
+            break;
+        CHECK(r == 0);
+        if (pirn_result_status(&f->res) == 0) {
+            f->sum += f->value;
+        } else {
+            CHECK(f->res.task_id == f->failing);
+            f->failures++;
+        }
+    }
+    pirn_group_free(f->g);
+    CHECK(f->sum == 1 + 2 + 8 && f->failures == 1);
+    PIRN_END(f);
+}
+
 struct both {
     PIRN_FRAME;
     struct root first, second;
+    struct team team;
 };
 
 static int both_poll(void *frame, pirn_cx *cx, void *out)
@@ -197,6 +241,7 @@ static int both_poll(void *frame, pirn_cx *cx, void *out)
     PIRN_BEGIN(f);
     PIRN_TRY(f, powers_poll(&f->first, cx));
     PIRN_TRY(f, root_poll(&f->second, cx, out));
+    PIRN_TRY(f, team_poll(&f->team, cx));
     PIRN_END(f);
 }
 
@@ -212,6 +257,7 @@ static void run(enum pirn_flavor flavor)
     opts.flavor = flavor;
     opts.worker_threads = flavor == PIRN_MULTI_THREAD ? 2 : 0;
     power_drops = 0;
+    memset(&both, 0, sizeof both);
     CHECK(pirn_run(&opts, &both_task, &both, &res, NULL) == 0);
     CHECK(res.outcome == PIRN_DONE && res.code == 0);
     CHECK(both.pirn_at_ == 0);

@@ -117,8 +117,8 @@
  * @name:    of the task: there is a pirn_task_desc `name_task` of @frame_t and @out_t
  * @out_t:   void: it has no output
  *
- * Makes name_spawn(), name_begin(), name_join_poll() and name_join_wait(): pirn_spawn() and so on, with
- * their errors. At file scope, without a semicolon, after <pirn.h>.
+ * Makes name_spawn(), name_begin(), name_group_spawn(), name_join_poll() and name_join_wait(): pirn_spawn() and
+ * so on, with their errors. At file scope, without a semicolon, after <pirn.h>.
  */
 #define PIRN_TYPED(name, frame_t, out_t)                                                           \
     PIRN_UNUSED_ PIRN_MUST_USE static inline int name##_spawn(                                     \
@@ -134,6 +134,11 @@
         if (r == 0)                                                                                \
             *frame = (frame_t *)p;                                                                 \
         return r;                                                                                  \
+    }                                                                                              \
+    PIRN_UNUSED_ PIRN_MUST_USE static inline int name##_group_spawn(                               \
+        pirn_group *g, const frame_t *frame, uint64_t *id)                                         \
+    {                                                                                              \
+        return pirn_group_spawn(g, &name##_task, frame, id);                                       \
     }                                                                                              \
     PIRN_UNUSED_ PIRN_MUST_USE static inline int name##_join_poll(pirn_join *j, pirn_cx *cx,       \
                                                                   pirn_result *res, out_t *out)    \
