@@ -11,7 +11,7 @@ enum {
 /* Holding the lock. */
 static void put_next(struct timers *t, pirn_time next)
 {
-    /* mo: seq_cst pairs with [next] in pirn__timers_next(): see there. */
+    /* mo: seq_cst pairs with [deadline] in pirn__timers_next(): see there. */
     atomic_store_explicit(&t->next, next, memory_order_seq_cst);
 }
 

@@ -56,7 +56,7 @@ enum timer_state pirn__timer_set_waker(struct timer *timer, struct op_waker *w);
 /* Any thread. Sequentially consistent. */
 static inline pirn_time pirn__timers_next(const struct timers *t)
 {
-    /* mo: seq_cst pairs with [next] in insert: the sleeper announces itself, then looks here; who
+    /* mo: seq_cst pairs with [deadline] in insert: the sleeper announces itself, then looks here; who
      * inserts stores, then looks for a sleeper. */
     return atomic_load_explicit(&t->next, memory_order_seq_cst);
 }

@@ -26,8 +26,8 @@ static int in_time_poll(void *frame, pirn_cx *cx, void *out)
 
     PIRN_BEGIN(f);
     for (; f->yields < YIELDS; f->yields++) {
-        PIRN_AWAIT(f, r = pirn_timeout_poll(&f->op, cx, pirn_after(TIMEOUT_S * PIRN_SEC), NULL,
-                                            pirn_yield_poll(&f->yield, cx)));
+        PIRN_AWAIT(f, r = pirn_timeout_after_poll(&f->op, cx, TIMEOUT_S * PIRN_SEC, NULL,
+                                                  pirn_yield_poll(&f->yield, cx)));
         f->in_time += r == 0;
     }
     *(uint64_t *)out = f->in_time;
@@ -81,7 +81,7 @@ static int sleeper_poll(void *frame, pirn_cx *cx, void *out)
 
     (void)out;
     PIRN_BEGIN(f);
-    PIRN_TRY(f, pirn_sleep_poll(&f->op, cx, pirn_after(PIRN_MS)));
+    PIRN_TRY(f, pirn_sleep_after_poll(&f->op, cx, PIRN_MS));
     if (atomic_fetch_sub_explicit(&remaining, 1, memory_order_relaxed) == 1) {
         post_done();
     }
