@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How is each program of the benchmarks built, what does that take, and is it there?"""
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -38,11 +39,6 @@ def library(name):
                                                      check=False).returncode
 
 
-def server(name):
-    """Its path; Debian has some of them where only root looks."""
-    return shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
-
-
 C = (("meson", have), ("ninja", have), ("gcc", have))
 # What a program takes, to be built or to be run against, and whether it is there.
 TOOLS = {
@@ -50,7 +46,7 @@ TOOLS = {
     "tokio": (("cargo", have), ("tokio", crates)),
     "go": (("go", have),),
     "uv": (*C, ("libuv", library)),
-    "nginx": (("nginx", server), ("wrk", have)),
+    "nginx": (("wrk", have),),
 }
 
 
@@ -70,6 +66,14 @@ def set_up(programs):
         say(f"missing: {', '.join(missing)}; .ci/setup bench could not install it")
 
 
+def read(path):
+    try:
+        with open(path, encoding="utf-8") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
 def command(args, **kwargs):
     done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False, **kwargs)
@@ -84,11 +88,14 @@ ROWS = tuple(os.path.join(OWN, name) for name in ("bench-pirn", "bench-floor"))
 def build_c(folder="bench", options=("-Drcu=true",), programs=ROWS):
     """Release mode, with link-time optimisation, as a user would. Returns the build tree."""
     tree = os.path.join(BUILD, folder)
-    if not os.path.exists(os.path.join(tree, "build.ninja")):
+    set_up_as = ["meson", "setup", tree, ROOT, "--buildtype=release", "-Db_lto=true",
+                 "-Dtests=false", "-Ddemo=true", "-Dbenchmarks=true", *options]
+    stamp = os.path.join(tree, "made-for.json")  # other options begin anew
+    if read(stamp) != json.dumps(set_up_as):
         shutil.rmtree(tree, ignore_errors=True)
-        command(["meson", "setup", tree, ROOT, "--buildtype=release", "-Db_lto=true",
-                 "-Dtests=false", "-Ddemo=false", "-Dbenchmarks=true", *options],
-                env={"CC": "gcc", **os.environ})
+        command(set_up_as, env={"CC": "gcc", **os.environ})
+        with open(stamp, "w", encoding="utf-8") as f:
+            json.dump(set_up_as, f)
     command(["ninja", "-C", tree, *programs])  # it sees by itself when meson's files have changed
     return tree
 
@@ -114,6 +121,24 @@ def build_go(folder="", name="bench-go"):
             env={**os.environ, "GOCACHE": os.path.join(tree, "cache"), "GOFLAGS": "",
                  "GOWORK": "off"})
     return program
+
+
+def fetch_nginx():
+    """The one that is installed, or else the program alone out of Debian's package: installing that
+    would have a web server run on this machine from then on."""
+    installed = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
+    tree = os.path.join(BUILD, "bench-nginx")
+    fetched = os.path.join(tree, "usr", "sbin", "nginx")
+    if installed:
+        return installed
+    if not os.path.exists(fetched):
+        if not (have("apt-get") and have("dpkg-deb")):
+            raise Unavailable("nginx is not installed")
+        os.makedirs(tree, exist_ok=True)
+        command(["apt-get", "-q", "download", "nginx"], cwd=tree)
+        command(["dpkg-deb", "-x", glob.glob(os.path.join(tree, "nginx_*.deb"))[0], tree])
+    command([fetched, "-v"])  # its libraries may be missing
+    return fetched
 
 
 def build_peer(peer):

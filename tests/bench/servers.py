@@ -32,6 +32,7 @@ FILE_BYTES = 1024
 PATIENCE = 60
 ECHO_FIGURES = ("per_second", "p50", "p99", "p999", "user_us", "system_us")
 ONE_WORKER = ("--workers", "1")
+TO_REST = ("--resting",)
 NGINX = """
 daemon off;
 master_process off;
@@ -71,6 +72,7 @@ def echo_builders():
     """{program: what builds it, and what that takes}"""
     return {
         "floor": (c_program("bench-echo-floor"), "pirn"),
+        "pirn": (lambda: pirn_example("echo_server"), "pirn"),
         "tokio": (lambda: builds.build_tokio("echo", "echo-tokio"), "tokio"),
         "go": (lambda: builds.build_go("echo", "echo-go"), "go"),
         "uv": (c_program("bench-echo-uv"), "uv"),
@@ -87,6 +89,13 @@ ECHO = {
     "go, one worker": ("go", ONE_WORKER),
     "libuv": ("uv", ()),
 }
+# Those of which a connection keeps no buffer while it rests; Go's keeps one, on its stack.
+RESTING_SERVERS = {name: (program, (*options, *TO_REST) if program == "tokio" else options)
+                   for name, (program, options) in ECHO.items()}
+
+
+def resting_builders():
+    return {**echo_builders(), "pirn": (c_program("bench-echo-pirn"), "pirn")}
 
 
 def build_all(bench, builders):
@@ -275,10 +284,9 @@ def held(process):
 
 
 def resting_once(paths, measuring, name, connections):
-    program, options = ECHO[name]
+    program, options = RESTING_SERVERS[name]
     counts = program == "pirn"
     port = free_port()
-    options = [*options, "--count"] if counts else options
     with server([paths[program], str(port), *options], port, None) as process:
         before = resident(process.pid), held(process) if counts else 0
         with subprocess.Popen([measuring, str(port), str(connections), "--idle"], text=True,
@@ -296,7 +304,7 @@ def resting_once(paths, measuring, name, connections):
 
 def resting(bench):
     """Bytes of user memory that a connection costs which has been used once and now rests."""
-    paths = build_all(bench, echo_builders())
+    paths = build_all(bench, resting_builders())
     measuring = c_program("bench-echo-client")()
     servers = [name for name, (program, _) in ECHO.items() if program in paths]
     most = allow_many_fds() - OTHER_FDS
@@ -317,7 +325,7 @@ def resting(bench):
 
 def http_builders():
     return {
-        "nginx": (lambda: builds.server("nginx"), "nginx"),
+        "nginx": (builds.fetch_nginx, "nginx"),
         "pirn, one worker": (lambda: pirn_example("http_server"), "pirn"),
     }
 

@@ -1,47 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.c: how many bytes does one idle task hold? */
-#include <stdalign.h>
-#include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <pirn.h>
 
+#include "counting.h"
 #include "rows.h"
 
 enum {
     TASKS = 1000000
-};
-
-/* ---- an allocator that counts ----------------------------------------------------------- */
-
-/* mo: relaxed throughout. A count, read while nothing runs. */
-static atomic_size_t bytes_held;
-
-static void *counted_alloc(void *user, size_t n, size_t align)
-{
-    void *p = align <= alignof(max_align_t) ? malloc(n) : aligned_alloc(align, n);
-
-    (void)user;
-    if (p) {
-        atomic_fetch_add_explicit(&bytes_held, bench_block_bytes(p), memory_order_relaxed);
-    }
-    return p;
-}
-
-static void counted_free(void *user, void *p, size_t n)
-{
-    (void)user;
-    (void)n;
-    atomic_fetch_sub_explicit(&bytes_held, bench_block_bytes(p), memory_order_relaxed);
-    free(p);
-}
-
-static const pirn_alloc counting = {
-    .size = sizeof(pirn_alloc),
-    .alloc = counted_alloc,
-    .free = counted_free,
 };
 
 /* ---- tasks ------------------------------------------------------------------------------ */
@@ -134,7 +102,7 @@ static struct bench_bytes idle_task_bytes(void)
     check("pirn_runtime_new", pirn_runtime_new(&o, &rt));
     check("pirn_block_on", pirn_block_on(pirn_runtime_handle(rt), &root, &frame, NULL, NULL));
 
-    b.held = (double)atomic_load_explicit(&bytes_held, memory_order_relaxed) / TASKS;
+    b.held = (double)bytes_held() / TASKS;
     b.rss = (double)(bench_rss() - rss_before) / TASKS;
     bench_expect("idle_task_bytes: pending", count_pending(), 1000000);
 
@@ -142,8 +110,7 @@ static struct bench_bytes idle_task_bytes(void)
     bench_expect("idle_task_bytes: cancelled", take_cancelled(), 1000000);
     bench_expect("idle_task_bytes: polls", polls, 1000000);
     pirn_runtime_free(rt);
-    bench_expect("idle_task_bytes: bytes left behind",
-                 atomic_load_explicit(&bytes_held, memory_order_relaxed), 0);
+    bench_expect("idle_task_bytes: bytes left behind", bytes_held(), 0);
     return b;
 }
 
