@@ -33,9 +33,7 @@ enum stream_kind pirn__net_stream_kind(int family)
 int pirn__net_adopt(struct io *io, int fd, enum stream_kind kind, unsigned watch, pirn_stream **out,
                     const char *call)
 {
-    uint32_t initial =
-        (watch & IO_WATCH_READ ? READY_READ : 0) | (watch & IO_WATCH_WRITE ? READY_WRITE : 0);
-    int r = pirn__stream_make(io, fd, kind, watch, initial, out);
+    int r = pirn__stream_make(io, fd, kind, watch, out);
 
     if (r == 0)
         return 0;

@@ -12,8 +12,7 @@ struct io *pirn__net_io(pirn_handle *h, const char *call);
 /* The kind of stream a socket of this family is. */
 enum stream_kind pirn__net_stream_kind(int family);
 
-/* A stream of a descriptor that is ours; closed if it can't be. @watch: IO_WATCH_*, what is ready at
- * first too. Return: 0; with the error text if not. */
+/* A stream of a descriptor that is ours; closed if it can't be. @watch: IO_WATCH_*. Return: 0; with the error text if not. */
 MUST_USE int pirn__net_adopt(struct io *io, int fd, enum stream_kind kind, unsigned watch,
                              pirn_stream **out, const char *call);
 

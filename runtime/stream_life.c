@@ -97,9 +97,7 @@ int pirn_stream_from_fd(pirn_handle *h, int fd, pirn_stream **out)
     r = pirn__fd_make_nonblocking(fd, &changed);
     if (r != 0)
         return pirn__net_error(r, call);
-    r = pirn__stream_make(
-        io, fd, (enum stream_kind)kind, (unsigned)watch,
-        (watch & IO_WATCH_READ ? READY_READ : 0) | (watch & IO_WATCH_WRITE ? READY_WRITE : 0), &s);
+    r = pirn__stream_make(io, fd, (enum stream_kind)kind, (unsigned)watch, &s);
     if (r == 0) {
         *out = s;
         return 0;

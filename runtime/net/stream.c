@@ -30,7 +30,7 @@ static const struct registration_kind stream_registration = {
 };
 
 int pirn__stream_make(struct io *io, int fd, enum stream_kind kind, unsigned watch,
-                      uint32_t initial, struct pirn_stream **out)
+                      struct pirn_stream **out)
 {
     struct pirn_stream *s = io_alloc(io, sizeof *s, _Alignof(struct pirn_stream));
     int r;
@@ -39,7 +39,8 @@ int pirn__stream_make(struct io *io, int fd, enum stream_kind kind, unsigned wat
         return -ENOMEM;
     ref_init(&s->users, 1);
     s->kind = kind;
-    r = pirn__registration_add(&s->reg, io, fd, watch | IO_OWNS, initial, &stream_registration);
+    r = pirn__registration_add(&s->reg, io, fd, watch | IO_OWNS, READY_READ | READY_WRITE,
+                               &stream_registration);
     if (r != 0) {
         io_free(io, s, sizeof *s);
         return r;
@@ -50,8 +51,7 @@ int pirn__stream_make(struct io *io, int fd, enum stream_kind kind, unsigned wat
 
 int pirn__stream_of_socket(struct io *io, int fd, enum stream_kind kind, struct pirn_stream **out)
 {
-    return pirn__stream_make(io, fd, kind, IO_WATCH_READ | IO_WATCH_WRITE, READY_READ | READY_WRITE,
-                             out);
+    return pirn__stream_make(io, fd, kind, IO_WATCH_READ | IO_WATCH_WRITE, out);
 }
 
 /* ---- reading ---- */

@@ -42,12 +42,13 @@ static inline bool stream_is_pipe(const struct registration *r)
     return ((const struct pirn_stream *)(const void *)r)->kind == STREAM_PIPE;
 }
 
-/* One reference; watches @fd, and owns it if this succeeds. @watch, @initial: as
- * pirn__registration_add(). Return: 0; -ENOMEM, or of pirn__registration_add(). */
+/* One reference; watches @fd, and owns it if this succeeds. @watch: as pirn__registration_add(); a socket's
+ * both. Everything is worth trying at first: in the direction that a pipe's end does not have, that is
+ * how it says so. Return: 0; -ENOMEM, or of pirn__registration_add(). */
 MUST_USE int pirn__stream_make(struct io *io, int fd, enum stream_kind kind, unsigned watch,
-                               uint32_t initial, struct pirn_stream **out);
+                               struct pirn_stream **out);
 
-/* Of a connected socket: it may be tried at once. */
+/* Of a connected socket. */
 MUST_USE int pirn__stream_of_socket(struct io *io, int fd, enum stream_kind kind,
                                     struct pirn_stream **out);
 
