@@ -17,6 +17,8 @@
 // outermost it is a fault. pirn_fault() in a coroutine leaks the coroutine, for nothing tells what of it
 // is alive: throw instead.
 //
+// g++ 12 destroys the value of a co_await inside ?: twice if it is a class: use if and else.
+//
 // Memory: each coroutine that the compiler does not fold into its caller is one block of ::operator new,
 // whatever allocator the runtime has, because its size is known to the compiled coroutine alone.
 #ifndef PIRN_CXX_COROUTINE_HPP
