@@ -1,246 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Does a task that ends with children alive keep its frame, its output and its join until they are gone,
  * however it ends, and without keeping a worker? */
-#include "flavors.h"
-
-/* Something a child points to, in its owner's frame. */
-struct owned_word {
-    uint64_t word;
-};
-
-enum {
-    ALIVE = 0x5eed,
-    GONE = 0xdead
-};
-
-/* A child that waits to be opened, or cancelled, and looks at its owner's frame when it goes. */
-struct child {
-    uint64_t *word; /* in the owner's frame */
-    struct gate *gate;
-    _Atomic(int) *seen_alive, *seen_gone;
-    bool slow; /* its drop takes a while */
-};
-
-static int child_poll(void *frame, pirn_cx *cx, void *out)
-{
-    struct child *c = frame;
-    int ignored;
-
-    (void)out;
-    if (*c->word != ALIVE)
-        ++*c->seen_gone;
-    return gate_poll(c->gate, cx, &ignored);
-}
-
-static void child_drop(void *frame)
-{
-    struct child *c = frame;
-
-    if (c->slow)
-        nap(2 * PIRN_MS);
-    ++*(*c->word == ALIVE ? c->seen_alive : c->seen_gone);
-    gate_drop(c->gate);
-}
-
-static const pirn_task_desc child_desc = {
-    .size = sizeof(pirn_task_desc),
-    .name = "child",
-    .poll = child_poll,
-    .drop = child_drop,
-    .frame_size = sizeof(struct child),
-};
-
-enum how {
-    HOW_DONE,
-    HOW_ERROR,
-    HOW_FAULT,
-    HOW_CX_FAULT,
-    HOW_PEND, /* until it is aborted, or the runtime is shut down */
-    HOWS,
-};
-
-enum {
-    CHILDREN = 20,
-    GROUPS = 3,
-    OUT = 200
-};
-
-/* What a test keeps of an owner, which outlives it. */
-struct notes {
-    struct gate gates[CHILDREN];
-    _Atomic(int) alive, gone, drops, deferred, outs;
-    _Atomic(int) started;
-    bool free_early, never_free, slow;
-    enum how how;
-    const pirn_task_desc *child;
-    pirn_group *groups[GROUPS]; /* never_free: they outlive their owner */
-};
-
-struct owner {
-    uint64_t word;
-    struct notes *notes;
-    pirn_group *groups[GROUPS];
-    pirn_op op, defer;
-    int left;
-};
-
-static void count_deferred(void *notes)
-{
-    struct notes *n = notes;
-
-    EQ(n->alive, CHILDREN); /* children first */
-    n->deferred++;
-}
-
-static int owner_poll(void *frame, pirn_cx *cx, void *out)
-{
-    struct owner *o = frame;
-    struct notes *n = o->notes;
-
-    o->word = ALIVE;
-    if (o->groups[0] == NULL) {
-        for (int i = 0; i < GROUPS; i++)
-            EQ(pirn_group_new(NULL, i == 2 ? o->groups[1] : NULL, PIRN_NEVER,
-                              i == 1 ? PIRN_GROUP_DISCARD : 0, &o->groups[i]),
-               0);
-        pirn_defer(&o->defer, cx, count_deferred, n);
-        for (int i = 0; i < CHILDREN; i++) {
-            struct child c = {&o->word, &n->gates[i], &n->alive, &n->gone, n->slow};
-
-            EQ(pirn_group_spawn(o->groups[i % GROUPS], n->child, &c, NULL), 0);
-        }
-        n->started++;
-        EQ(pirn_group_next_poll(&o->op, cx, o->groups[0], NULL, NULL), PIRN_PENDING);
-        return PIRN_PENDING;
-    }
-    if (n->how == HOW_PEND)
-        return pirn_pending_poll(cx);
-    if (n->free_early)
-        for (int i = 0; i < GROUPS; i++)
-            pirn_group_free(o->groups[i]);
-    if (out != NULL)
-        memset(out, 0x5a, OUT);
-    switch (n->how) {
-    case HOW_ERROR:
-        return -EIO;
-    case HOW_FAULT:
-        pirn_fault(41, "gone wrong");
-    case HOW_CX_FAULT:
-        return pirn_cx_fault(cx, 42, "gone wrong");
-    default:
-        return 0;
-    }
-}
-
-static void owner_drop(void *frame)
-{
-    struct owner *o = frame;
-    struct notes *n = o->notes;
-
-    EQ(n->alive, o->groups[0] != NULL ? CHILDREN : 0);
-    EQ(n->gone, 0);
-    o->word = GONE;
-    memcpy(n->groups, o->groups, sizeof n->groups);
-    if (!n->free_early && !n->never_free)
-        for (int i = 0; i < GROUPS; i++)
-            pirn_group_free(o->groups[i]);
-    n->drops++;
-}
-
-static void owner_out_drop(void *out)
-{
-    for (int i = 0; i < OUT; i++)
-        EQ(((unsigned char *)out)[i], 0x5a);
-}
-
-static const pirn_task_desc owner_desc = {
-    .size = sizeof(pirn_task_desc),
-    .name = "owner",
-    .poll = owner_poll,
-    .drop = owner_drop,
-    .frame_size = sizeof(struct owner),
-    .out_size = OUT,
-    .out_drop = owner_out_drop,
-};
-
-static void notes_reset(struct notes *n, enum how how)
-{
-    memset(n, 0, sizeof *n);
-    n->how = how;
-    n->child = &child_desc;
-}
-
-/* The owner's first poll has been; its children wait. */
-static pirn_join *owner_start(pirn_handle *h, struct notes *n)
-{
-    struct owner o = {.notes = n};
-    pirn_join *j;
-
-    EQ(pirn_spawn(h, &owner_desc, &o, &j), 0);
-    run_until(h, &n->started, 1);
-    return j;
-}
-
-static void is_over(struct notes *n)
-{
-    EQ(n->alive, CHILDREN);
-    EQ(n->gone, 0);
-    EQ(n->drops, 1);
-    EQ(n->deferred, 1);
-    for (int i = 0; i < CHILDREN; i++)
-        EQ(n->gates[i].drops, 1);
-}
-
-static int join_owner_poll(void *frame, pirn_cx *cx, void *out)
-{
-    struct joining *f = frame;
-    int r = pirn_join_poll(f->join, cx, &f->res, out);
-
-    if (r == 0)
-        pirn_join_free(f->join);
-    return r;
-}
-
-static const pirn_task_desc join_owner_desc = {
-    .size = sizeof(pirn_task_desc),
-    .poll = join_owner_poll,
-    .frame_size = sizeof(struct joining),
-    .out_size = OUT,
-};
-
-static pirn_result join_owner(pirn_handle *h, pirn_join *j, unsigned char *out)
-{
-    struct joining f = {.join = j};
-    pirn_result res;
-
-    EQ(pirn_block_on(h, &join_owner_desc, &f, &res, out), 0);
-    EQ(res.code, 0);
-    return f.res;
-}
-
-static void check_result(enum how how, const pirn_result *res, const unsigned char *out)
-{
-    switch (how) {
-    case HOW_DONE:
-        EQ(res->outcome, PIRN_DONE);
-        EQ(res->code, 0);
-        for (int i = 0; i < OUT; i++)
-            EQ(out[i], 0x5a);
-        break;
-    case HOW_ERROR:
-        EQ(res->outcome, PIRN_DONE);
-        EQ(res->code, -EIO);
-        break;
-    case HOW_FAULT:
-    case HOW_CX_FAULT:
-        EQ(res->outcome, PIRN_FAULTED);
-        EQ(res->code, how == HOW_FAULT ? 41 : 42);
-        break;
-    default:
-        EQ(res->outcome, PIRN_CANCELLED);
-        break;
-    }
-}
+#include "settle_use.h"
 
 /* However it ends: the children are gone first, the output is what the poll wrote. */
 static void every_end(struct flavor f)
@@ -278,3 +39,120 @@ static void every_end(struct flavor f)
     rt_free(rt);
 }
 EACH_FLAVOR(settle, every_end)
+
+/* A child that blocks, until it is cancelled: a thread of the pool each. */
+static int patient_poll(void *frame, pirn_cx *cx, void *out)
+{
+    (void)frame;
+    (void)out;
+    while (!pirn_cx_cancelled(cx))
+        nap(100 * PIRN_US);
+    return 0;
+}
+
+/* The runtime ends: every kind of child and owner, from wherever they are. */
+static void by_shutdown(struct flavor f)
+{
+    pirn_task_desc blocking = child_desc;
+
+    blocking.flags = PIRN_TASK_BLOCKING;
+    blocking.poll = patient_poll;
+    for (int variant = 0; variant < 3; variant++) {
+        static struct notes n[4];
+        pirn_runtime *rt = rt_on(f);
+        pirn_join *joins[4];
+
+        for (int i = 0; i < 4; i++) {
+            notes_reset(&n[i], HOW_PEND);
+            n[i].never_free = i == 1;
+            n[i].slow = i == 2 && variant != 0;
+            if (variant == 2)
+                n[i].child = &blocking;
+            joins[i] = owner_start(pirn_runtime_handle(rt), &n[i]);
+        }
+        if (variant == 1)
+            pirn_join_abort(joins[3]); /* it may be settling */
+        EQ(pirn_runtime_shutdown(rt, PIRN_NEVER), 0);
+        for (int i = 0; i < 4; i++) {
+            is_over(&n[i]);
+            join_is(joins[i], PIRN_CANCELLED, -ECANCELED);
+            for (int g = 0; g < GROUPS && n[i].never_free; g++)
+                pirn_group_free(n[i].groups[g]);
+        }
+        rt_free(rt);
+    }
+}
+EACH_FLAVOR(settle, by_shutdown)
+
+/* ---- roots ------------------------------------------------------------------------------------------ */
+
+struct opener {
+    struct notes *n;
+    pirn_runtime *rt;
+};
+
+static void *open_later(void *arg)
+{
+    struct opener *o = arg;
+
+    while (o->n->started == 0)
+        nap(100 * PIRN_US);
+    nap(PIRN_MS);
+    if (o->rt != NULL)
+        EQ(pirn_runtime_shutdown(o->rt, PIRN_NEVER), 0);
+    else
+        gate_open(&o->n->gates[0]);
+    return NULL;
+}
+
+static void of_a_root(struct flavor f)
+{
+    pirn_runtime *rt = rt_on(f);
+    static struct notes n;
+    struct owner o;
+
+    for (int how = 0; how < HOW_PEND; how++)
+        for (int slow = 0; slow < 2; slow++) {
+            unsigned char out[OUT] = {0};
+            struct opener opener = {&n, NULL};
+            pirn_result res;
+            pthread_t t;
+
+            notes_reset(&n, how);
+            n.slow = slow;
+            o = (struct owner){.notes = &n};
+            t = start_thread(open_later, &opener);
+            EQ(pirn_block_on(pirn_runtime_handle(rt), &owner_desc, &o, &res, out), 0);
+            end_thread(t);
+            check_result(how, &res, out);
+            is_over(&n);
+            EQ(o.word, GONE); /* the frame is ours again */
+        }
+    rt_free(rt);
+}
+EACH_FLAVOR(settle, of_a_root)
+
+static void of_a_root_by_shutdown(struct flavor f)
+{
+    for (int blocking = 0; blocking < 2; blocking++) {
+        pirn_runtime *rt = rt_on(f);
+        static struct notes n;
+        struct owner o = {.notes = &n};
+        struct opener opener = {&n, rt};
+        pirn_task_desc d = child_desc;
+        pthread_t t;
+
+        d.flags = PIRN_TASK_BLOCKING;
+        d.poll = patient_poll;
+        notes_reset(&n, HOW_PEND);
+        n.slow = true;
+        if (blocking)
+            n.child = &d;
+        t = start_thread(open_later, &opener);
+        EQ(pirn_block_on(pirn_runtime_handle(rt), &owner_desc, &o, NULL, NULL), PIRN_ESHUTDOWN);
+        is_over(&n);
+        end_thread(t);
+        rt_free(rt);
+    }
+}
+EACH_FLAVOR(settle, of_a_root_by_shutdown)
