@@ -154,7 +154,7 @@ static void parker_told(struct settle *s)
 {
     struct group_parker *p = s->waits;
 
-    /* mo: release pairs with [gone] in wait_for_children. After this store the parker may be gone; the
+    /* mo: release pairs with [children] in wait_for_children. After this store the parker may be gone; the
      * kernel does not mind. */
     atomic_store_explicit(&p->gone, 1, memory_order_release);
     pirn__futex_wake(&p->gone, 1);
@@ -168,7 +168,7 @@ static void wait_for_children(struct group *g)
     settle_begin(&p.settle, parker_told, &p);
     pirn__group_tell(g, &p.settle);
     if (!settle_give(&p.settle))
-        /* mo: acquire pairs with [gone] in parker_told. */
+        /* mo: acquire pairs with [children] in parker_told. */
         while (atomic_load_explicit(&p.gone, memory_order_acquire) == 0)
             (void)pirn__futex_wait(&p.gone, 0, PIRN_NEVER);
     pirn__group_drop_results(g);

@@ -53,6 +53,8 @@ static struct sched model_sched;
 static bool model_drives[MODEL_MAIN + 1]; /* immutable while threads run */
 static void (*on_cancel)(void); /* likewise: a frame is dropped instead of polled to its end */
 
+static void (*on_drop)(int task); /* likewise: any frame is */
+
 /* ---- what the library asks of files that are not part of the model ------------------------------- */
 
 static struct pirn_cx *own_poll(const struct header *h)
@@ -131,8 +133,7 @@ void pirn__fault_record_free(const pirn_alloc *a, struct fault_record *f)
 #if !defined(MODEL_WITH_GROUPS)
 struct settle *pirn__groups_record(struct pirn_op *ops)
 {
-    (void)ops;
-    must_not_come_here();
+    (void)ops; /* none is a group's */
     return NULL;
 }
 
@@ -197,6 +198,12 @@ static struct header *take_mail(int task)
     if (h != NULL)
         h->queue_next = NULL;
     return h;
+}
+
+static void sched_end_here(struct sched *s, struct settle *settled)
+{
+    (void)s;
+    pirn__harness_end_here(settled, &pollers[model_me()]);
 }
 
 static void sched_requeue(struct sched *s, struct notified n, bool yield)
@@ -304,6 +311,8 @@ static const struct sched_ops model_ops = {
     .here = sched_here,
     .schedule = sched_schedule,
     .requeue = sched_requeue,
+    .resume = sched_schedule,
+    .end_here = sched_end_here,
     .link = sched_link,
     .unlink = sched_unlink,
     .free_cell = sched_free_cell,
@@ -340,6 +349,8 @@ static void frame_drop(void *frame)
     struct ledger *l = &ledgers[((struct frame *)frame)->task];
 
     assert(!l->polling);
+    if (on_drop != NULL)
+        on_drop(((struct frame *)frame)->task);
     l->frames_dropped++;
     if (l->outputs_made == 0 && on_cancel != NULL)
         on_cancel();
@@ -378,6 +389,7 @@ static void poller_reset(struct poller *p)
 static void world_reset(unsigned driver)
 {
     on_cancel = NULL;
+    on_drop = NULL;
     model_sched.ops = &model_ops;
     model_sched.watch = 0;
     for (unsigned i = 0; i <= MODEL_MAIN; i++) {

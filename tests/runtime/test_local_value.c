@@ -23,7 +23,6 @@ struct user {
     _Atomic(int) polls, drops, op_drops, children;
     pirn_op op;
     struct gate gate;
-    pirn_join *child;
     bool fault;
 };
 
@@ -48,6 +47,14 @@ static int alone_poll(void *user, pirn_cx *cx, int *out)
     return 0;
 }
 
+/* A task that inherits nothing. */
+static void spawn_alone(struct user *u)
+{
+    const struct closure c = {alone_poll, NULL, u};
+
+    EQ(pirn_spawn(NULL, &closure_desc, &c, NULL), 0);
+}
+
 static int user_poll(void *user, pirn_cx *cx, int *out)
 {
     struct user *u = user;
@@ -63,7 +70,7 @@ static int user_poll(void *user, pirn_cx *cx, int *out)
         CHECK(pirn_local_take(&other) == &u->third);
         CHECK(pirn_local_get(&other) == NULL);
         pirn_defer(&u->op, cx, check_in_op, u);
-        (void)spawn(NULL, alone_poll, u); /* not inherited; the handle goes with the runtime */
+        spawn_alone(u);
     }
     EQ(((struct value *)pirn_local_get(&key))->number, 2);
     if (gate_poll(&u->gate, cx, &ignored) == PIRN_PENDING)
@@ -125,7 +132,7 @@ static void there_until_the_end(struct flavor f)
     pirn_join_abort(joins[2]);
     ends_as(h, joins[2], PIRN_CANCELLED, -ECANCELED);
     pirn_join_free(joins[3]);
-    pirn_runtime_free(rt); /* the last by the shutdown */
+    rt_free(rt); /* the last by the shutdown */
     for (int i = 0; i < 4; i++)
         user_is_over(&u[i]);
 }
@@ -144,7 +151,7 @@ static void in_a_root(struct flavor f)
     EQ(pirn_block_on(pirn_runtime_handle(rt), &closure_desc, &c, &res, &out), 0);
     EQ(out, 7);
     user_is_over(&u);
-    pirn_runtime_free(rt);
+    rt_free(rt);
 }
 EACH_FLAVOR(local_value, in_a_root)
 
