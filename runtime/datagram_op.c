@@ -31,7 +31,7 @@ int pirn_datagram_send_poll(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const vo
     struct net_args a = {.from = buf, .n32 = (uint32_t)n};
     int r = 0;
 
-    if (!pirn_op_is_pending(op))
+    if (!net_is_pending(op))
         r = check_message(d, buf, n, send_op.op.name);
     if (r == 0)
         r = net_poll(op, cx, datagram_reg(d), &send_op, pirn__datagram_try_send, &a);
@@ -130,7 +130,7 @@ int pirn_datagram_send_to_poll(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const
 
     if (op->kind == &send_retry_kind)
         return send_again(op, cx, d, NULL);
-    if (!pirn_op_is_pending(op)) {
+    if (!net_is_pending(op)) {
         r = check_message(d, buf, n, send_to_op.op.name);
         if (r == 0)
             r = check_target(d, sa, len, send_to_op.op.name);
@@ -167,7 +167,7 @@ static int datagram_receive(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const st
     int r = 0;
 
     /* Outputs are those of the call that succeeds. */
-    if (pirn_op_is_pending(op)) {
+    if (net_is_pending(op)) {
         st = pirn_op_state(op, cx, &kind->op);
         st->args.addr = from;
     } else if (d == NULL || got == NULL || (buf == NULL && n != 0)) {

@@ -231,7 +231,7 @@ int pirn_listener_accept_poll(pirn_op *op, pirn_cx *cx, pirn_listener *l, pirn_s
     struct net_args a = {.n = 0};
     int r;
 
-    if (UNLIKELY(!pirn_op_is_pending(op) && (l == NULL || out == NULL)))
+    if (UNLIKELY(!net_is_pending(op) && (l == NULL || out == NULL)))
         return pirn__error(-EINVAL, "pirn_listener_accept_poll: an argument is NULL");
     if (UNLIKELY(op->kind == &backoff_kind)) {
         r = backoff_poll(op, cx, l, 0, &a);

@@ -14,14 +14,6 @@
 #include "task/base/error.h"
 #include "task/op.h"
 
-/* Whether the arguments of a call that is pending already are to be looked at: they are not. */
-static int refuse_null(const pirn_op *op, const void *a, const void *b, const char *call)
-{
-    if (LIKELY((a != NULL && b != NULL) || pirn_op_is_pending(op)))
-        return 0;
-    return pirn__error(-EINVAL, "%s: an argument is NULL", call);
-}
-
 /* ---- reading ------------------------------------------------------------------------------------- */
 
 static const struct net_kind read_op =
@@ -33,19 +25,26 @@ static const struct net_kind read_exact_op =
 static const struct net_kind peek_op =
     NET_KIND("pirn_stream_peek_poll", IO_READ, pirn__stream_try_peek);
 
+/* An argument is NULL, or there is nothing to move. */
+static COLD int nothing_to_move(const pirn_stream *s, const struct net_args *a, size_t *moved,
+                                const char *call)
+{
+    if (s == NULL || a->n != 0)
+        return pirn__error(-EINVAL, "%s: an argument is NULL", call);
+    if (moved != NULL)
+        *moved = 0;
+    return 0;
+}
+
 /* What those with one buffer have in common. */
 static inline int one_buffer(pirn_op *op, pirn_cx *cx, pirn_stream *s, const struct net_kind *kind,
                              net_attempt *attempt, struct net_args *a, size_t *moved)
 {
     int r;
 
-    if (UNLIKELY(a->n == 0) && !pirn_op_is_pending(op)) {
-        r = s == NULL ? pirn__error(-EINVAL, "%s: the stream is NULL", kind->op.name) : 0;
-    } else {
-        r = refuse_null(op, s, a->buf, kind->op.name);
-        if (LIKELY(r == 0))
-            r = net_poll(op, cx, stream_reg(s), kind, attempt, a);
-    }
+    if (UNLIKELY(s == NULL || a->buf == NULL || a->n == 0) && !net_is_pending(op))
+        return nothing_to_move(s, a, moved, kind->op.name);
+    r = net_poll(op, cx, stream_reg(s), kind, attempt, a);
     if (LIKELY(r == 0) && moved != NULL)
         *moved = a->done;
     return r;
@@ -108,11 +107,11 @@ static int vectored(pirn_op *op, pirn_cx *cx, pirn_stream *s, const struct net_k
     struct net_args a = {.iov = iov, .n = n};
     int r;
 
-    if (!pirn_op_is_pending(op) && n > IOV_MAX)
+    if (!net_is_pending(op) && n > IOV_MAX)
         return pirn__error(-EINVAL, "%s: %zu buffers, %d are possible", kind->op.name, n, IOV_MAX);
-    r = n == 0 && s != NULL && !pirn_op_is_pending(op) ? 0 : refuse_null(op, s, iov, kind->op.name);
-    if (r == 0 && (n != 0 || pirn_op_is_pending(op)))
-        r = net_poll(op, cx, stream_reg(s), kind, kind->attempt, &a);
+    if ((s == NULL || iov == NULL || n == 0) && !net_is_pending(op))
+        return nothing_to_move(s, &a, moved, kind->op.name);
+    r = net_poll(op, cx, stream_reg(s), kind, kind->attempt, &a);
     if (r == 0 && moved != NULL)
         *moved = a.done;
     return r;
@@ -171,7 +170,7 @@ int pirn_stream_sendfile_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s, int file
     struct net_args a = {.next = offset, .n = n, .done = (size_t)file << SENDFILE_SHIFT};
     int r = 0;
 
-    if (!pirn_op_is_pending(op)) {
+    if (!net_is_pending(op)) {
         if (s == NULL || offset < 0 || n > SENDFILE_MAX)
             return pirn__error(-EINVAL, "pirn_stream_sendfile_poll: %s",
                                s == NULL    ? "the stream is NULL"
@@ -181,7 +180,7 @@ int pirn_stream_sendfile_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s, int file
             return pirn__error(-EBADF, "pirn_stream_sendfile_poll: the file's descriptor is %d",
                                file);
     }
-    if (n != 0 || pirn_op_is_pending(op))
+    if (n != 0 || net_is_pending(op))
         r = net_poll(op, cx, stream_reg(s), &sendfile_op, try_sendfile, &a);
     if (r == 0 && sent != NULL)
         *sent = a.done & SENDFILE_MAX;
@@ -208,7 +207,7 @@ int pirn_stream_ready_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s, unsigned in
     struct net_args a = {.n = 0};
     int r;
 
-    if (pirn_op_is_pending(op))
+    if (net_is_pending(op))
         kind = op->kind == &writable_op.op ? &writable_op : &readable_op;
     else if (s == NULL || (interest != PIRN_READABLE && interest != PIRN_WRITABLE))
         return pirn__error(-EINVAL, "pirn_stream_ready_poll: %s",

@@ -88,7 +88,7 @@ int pirn_tcp_connect_with_poll(pirn_op *op, pirn_cx *cx, const struct sockaddr *
     pirn_stream *s = NULL;
     int r;
 
-    if (!pirn_op_is_pending(op)) {
+    if (!net_is_pending(op)) {
         if (out == NULL)
             return pirn__error(-EINVAL, "%s: out is NULL", connect_name);
         r = begin_connect(sa, n, o, &s);

@@ -93,7 +93,7 @@ int pirn_unix_connect_poll(pirn_op *op, pirn_cx *cx, const char *path, pirn_stre
 
     if (op->kind == &connect_retry_kind) {
         r = connect_again(op, cx, &s);
-    } else if (pirn_op_is_pending(op)) {
+    } else if (net_is_pending(op)) {
         return pirn__connect_finish(op, cx, &unix_connect_op, &a, out);
     } else {
         if (out == NULL)
@@ -178,7 +178,7 @@ int pirn_unix_send_fds_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s, const void
         .from = buf, .n32 = bytes_of(n), .extra = (uint32_t)count, .fds_from = fds};
     int r = 0;
 
-    if (!pirn_op_is_pending(op))
+    if (!net_is_pending(op))
         r = check_fds(s, buf, n, fds, count, send_fds_op.op.name);
     if (r == 0)
         r = net_poll(op, cx, stream_reg(s), &send_fds_op, pirn__rights_try_send, &a);
@@ -193,7 +193,7 @@ int pirn_unix_recv_fds_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s, void *buf,
     struct net_args a = {.buf = buf, .n32 = bytes_of(n), .extra = (uint32_t)room, .fds = fds};
     int r = 0;
 
-    if (!pirn_op_is_pending(op))
+    if (!net_is_pending(op))
         r = got == NULL || count == NULL
                 ? pirn__error(-EINVAL, "%s: an argument is NULL", recv_fds_op.op.name)
                 : check_fds(s, buf, n, fds, room, recv_fds_op.op.name);

@@ -54,7 +54,7 @@ void pirn__connect_drop(void *state)
 int pirn__connect_finish(pirn_op *op, pirn_cx *cx, const struct net_kind *kind, struct net_args *a,
                          struct pirn_stream **out)
 {
-    bool begin = !pirn_op_is_pending(op);
+    bool begin = !net_is_pending(op);
     int r = begin
                 ? net_poll(op, cx, &((struct pirn_stream *)a->object)->reg, kind, kind->attempt, a)
                 : pirn__net_wait(op, cx, NULL, kind, a, false);

@@ -80,6 +80,12 @@ int pirn__net_errno(struct registration *r, enum io_dir dir, uint32_t seen);
 int pirn__net_wait(pirn_op *op, pirn_cx *cx, struct registration *r, const struct net_kind *kind,
                    struct net_args *a, bool begin);
 
+/* pirn_op_is_pending(), without a call. */
+static inline bool net_is_pending(const pirn_op *op)
+{
+    return op->kind != NULL;
+}
+
 /* One poll. @r: may be gone if the op is pending. @a: what is wanted, if it is not; what it got, when 0
  * is returned. */
 static inline int net_poll(pirn_op *op, pirn_cx *cx, struct registration *r,
@@ -88,7 +94,7 @@ static inline int net_poll(pirn_op *op, pirn_cx *cx, struct registration *r,
     uint32_t seen;
     int e;
 
-    if (UNLIKELY(pirn_op_is_pending(op)))
+    if (op->kind != NULL)
         return pirn__net_wait(op, cx, r, kind, a, false);
     seen = readiness_look(&r->ready);
     if (UNLIKELY(!(seen & kind->dir) || (seen & READY_OVER)))

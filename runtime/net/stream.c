@@ -62,13 +62,23 @@ static int pipe_check(const struct registration *r)
     return pirn__fd_is_blocking(r->fd) ? -EINVAL : 0;
 }
 
-static ssize_t read_once(const struct registration *r, void *buf, size_t n, int flags)
+static COLD ssize_t pipe_read(const struct registration *r, void *buf, size_t n)
+{
+    if (pipe_check(r) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return read(r->fd, buf, n);
+}
+
+static inline ssize_t read_once(const struct registration *r, void *buf, size_t n, int flags)
 {
     ssize_t got;
 
     do {
-        got = stream_is_pipe(r) ? read(r->fd, buf, n) : recv(r->fd, buf, n, MSG_DONTWAIT | flags);
-    } while (got < 0 && errno == EINTR);
+        got = LIKELY(!stream_is_pipe(r)) ? recv(r->fd, buf, n, MSG_DONTWAIT | flags)
+                                         : pipe_read(r, buf, n);
+    } while (UNLIKELY(got < 0) && errno == EINTR);
     return got;
 }
 
@@ -82,11 +92,8 @@ static inline void read_was_short(struct registration *r, uint32_t seen)
 
 int pirn__stream_try_read(struct registration *r, struct net_args *a, uint32_t seen)
 {
-    ssize_t got;
+    ssize_t got = read_once(r, a->buf, a->n, 0);
 
-    if (UNLIKELY(stream_is_pipe(r)) && pipe_check(r) != 0)
-        return -EINVAL;
-    got = read_once(r, a->buf, a->n, 0);
     if (UNLIKELY(got < 0))
         return pirn__net_errno(r, IO_READ, seen);
     a->done = (size_t)got;
@@ -172,44 +179,51 @@ static ssize_t pipe_write(int fd, const struct iovec *iov, int n)
     return sent;
 }
 
-static ssize_t write_once(const struct registration *r, const void *buf, size_t n)
+static COLD ssize_t pipe_write_one(const struct registration *r, const void *buf, size_t n)
 {
-    struct net_args whole = {.from = buf};
-    struct iovec iov = {.iov_base = whole.buf, .iov_len = n};
+    const struct net_args whole = {.from = buf};
+    const struct iovec iov = {.iov_base = whole.buf, .iov_len = n};
+
+    if (pipe_check(r) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return pipe_write(r->fd, &iov, 1);
+}
+
+/* Return: how many bytes went; -1 with errno. */
+static inline ssize_t write_once(struct registration *r, const void *buf, size_t n, uint32_t seen)
+{
     ssize_t sent;
 
-    if (UNLIKELY(stream_is_pipe(r)))
-        return pipe_write(r->fd, &iov, 1);
     do {
-        sent = send(r->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
+        sent = LIKELY(!stream_is_pipe(r)) ? send(r->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                          : pipe_write_one(r, buf, n);
+    } while (UNLIKELY(sent < 0) && errno == EINTR);
+    if (UNLIKELY((size_t)sent < n) && sent >= 0)
+        io_drained(r, IO_WRITE, seen);
     return sent;
 }
 
 int pirn__stream_try_write(struct registration *r, struct net_args *a, uint32_t seen)
 {
-    ssize_t sent;
+    ssize_t sent = write_once(r, a->from, a->n, seen);
 
-    if (UNLIKELY(stream_is_pipe(r)) && pipe_check(r) != 0)
-        return -EINVAL;
-    sent = write_once(r, a->from, a->n);
     if (UNLIKELY(sent < 0))
         return pirn__net_errno(r, IO_WRITE, seen);
     a->done = (size_t)sent;
-    if (UNLIKELY(a->done < a->n))
-        io_drained(r, IO_WRITE, seen);
     return 0;
 }
 
 int pirn__stream_try_write_all(struct registration *r, struct net_args *a, uint32_t seen)
 {
-    struct net_args rest = {.from = (const char *)a->from + a->done, .n = a->n - a->done};
-    int e = pirn__stream_try_write(r, &rest, seen);
+    size_t rest = a->n - a->done;
+    ssize_t sent = write_once(r, (const char *)a->from + a->done, rest, seen);
 
-    if (UNLIKELY(e != 0))
-        return e;
-    a->done += rest.done;
-    return a->done == a->n ? 0 : NET_MORE;
+    if (UNLIKELY(sent < 0))
+        return pirn__net_errno(r, IO_WRITE, seen);
+    a->done += (size_t)sent;
+    return LIKELY((size_t)sent == rest) ? 0 : NET_MORE;
 }
 
 int pirn__stream_try_writev(struct registration *r, struct net_args *a, uint32_t seen)
