@@ -11,7 +11,8 @@ uint32_t pirn__readiness_set(struct readiness *r, uint32_t bits)
     do {
         /* Every event tells the whole state: what is closed no more, is not. */
         next = ((cur & ~(uint32_t)READY_CLOSED) | bits) + READY_TICK;
-        /* mo: seq_cst pairs with [seat]: see readiness_look(). Failure: relaxed, we only retry. */
+        /* mo: seq_cst pairs with [seat]: see readiness_look(). Acquire pairs with [watched] in init.
+         * Failure: relaxed, we only retry. */
     } while (!atomic_compare_exchange_strong_explicit(&r->word, &cur, next, memory_order_seq_cst,
                                                       memory_order_relaxed));
     return next;

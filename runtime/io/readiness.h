@@ -35,8 +35,9 @@ struct readiness {
 /* @bits: what is taken for ready before anybody has looked. */
 static inline void readiness_init(struct readiness *r, uint32_t bits)
 {
-    /* mo: relaxed. Not shared yet. */
-    atomic_store_explicit(&r->word, bits, memory_order_relaxed);
+    /* mo: release pairs with [watched] in set: the kernel hands the address on, and only this word says
+     * that what stands beside it is there. */
+    atomic_store_explicit(&r->word, bits, memory_order_release);
 }
 
 /* The word, from before the system call that is to be tried on the strength of it. */

@@ -17,7 +17,6 @@ int pirn__registration_add(struct registration *r, struct io *io, int fd, unsign
     ev.events |= watch & IO_WATCH_READ ? EPOLLIN | EPOLLRDHUP : 0;
     ev.events |= watch & IO_WATCH_WRITE ? EPOLLOUT : 0;
     ev.events |= watch & IO_WATCH_PRIORITY ? EPOLLPRI : 0;
-    readiness_init(&r->ready, initial);
     r->fd = fd;
     r->io = io;
     r->kind = kind;
@@ -26,6 +25,7 @@ int pirn__registration_add(struct registration *r, struct io *io, int fd, unsign
     seat_init(&r->reader);
     seat_init(&r->writer);
     ref_init(&r->pins, 1);
+    readiness_init(&r->ready, initial); /* last: see there */
     if (!pirn__io_enter(io, r))
         return PIRN_ESHUTDOWN;
     if (epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0) {
