@@ -474,3 +474,37 @@ Test(addr, there_and_back)
     SAME_TEXT(pirn_addr_format(&a, text, sizeof text), "family:16");
     EQ(pirn_addr_parse(NULL, &a), -EINVAL);
 }
+
+/* Whatever is accepted comes back from its own text; nothing else happens to what is not. */
+Test(addr, any_bytes)
+{
+    static const char *const pieces[] = {"127.0.0.1", "[::1]", "[", "]", ":",     "80", "unix:",
+                                         "@",         "%",     "f", "0", "65535", "..", "\xff"};
+    char text[300], one[PIRN_ADDR_TEXT], two[PIRN_ADDR_TEXT];
+    uint64_t random = 42;
+    int accepted = 0;
+
+    for (int i = 0; i < 200000; i++) {
+        pirn_addr a, b;
+        size_t n = 0;
+
+        memset(&a, 0xa5, sizeof a);
+        b = a;
+        do {
+            const char *piece;
+
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+            piece = pieces[(random >> 40) % (sizeof pieces / sizeof *pieces)];
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s", piece);
+        } while (n < 250 && (random >> 33) % 4 != 0);
+        if (pirn_addr_parse(text, &a) != 0) {
+            CHECK(memcmp(&a, &b, sizeof a) == 0);
+            continue;
+        }
+        accepted++;
+        CHECK(strlen(pirn_addr_format(&a, one, sizeof one)) < sizeof one - 1);
+        EQ(pirn_addr_parse(one, &b), 0);
+        SAME_TEXT(pirn_addr_format(&b, two, sizeof two), one);
+    }
+    CHECK(accepted > 1000);
+}

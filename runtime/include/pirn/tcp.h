@@ -95,8 +95,9 @@ PIRN_API PIRN_MUST_USE int pirn_tcp_listen(pirn_handle *h, const struct sockaddr
  * A connection that its peer has given up already is passed over. When descriptors or memory run out
  * (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) it waits and tries again, after 1 ms, then twice as long each
  * time up to 1 s, and loses no connection: those that wait stay in the backlog. That wait is a timer
- * of the current runtime; on a thread in none the error is returned instead.
- * Dropped half-way: nothing is lost.
+ * of the current runtime; on a thread in none the error is returned instead. Dropped half-way: nothing is
+ * lost. One operation waits at a listener at a time: tasks that accept side by side have listeners of their
+ * own, with PIRN_TCP_REUSE_PORT.
  *
  * Return: 0; PIRN_PENDING; -EINVAL: the descriptor does not listen, or was made blocking; as in
  * pirn/net.h. (tokio: TcpListener::accept)
