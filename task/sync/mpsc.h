@@ -149,9 +149,9 @@ static inline bool mpsc_publish_head(struct mpsc *c, uint64_t head, size_t n)
         atomic_store_explicit(&c->head, (head + n) * HEAD_ONE, memory_order_release);
         return false;
     }
-    /* mo: release as above. Acquire pairs with [mpsc-wanted] in whoever began to wait: what it left
-     * under the lock is seen there. One word with HEAD_WANTED: see above. */
-    return atomic_fetch_add_explicit(&c->head, n * HEAD_ONE, memory_order_acq_rel) & HEAD_WANTED;
+    /* mo: release as above. Whoever sets HEAD_WANTED does it under the lock, and we take that lock next:
+     * the order of this one word's changes, see above, is all that is needed here. */
+    return atomic_fetch_add_explicit(&c->head, n * HEAD_ONE, memory_order_release) & HEAD_WANTED;
 }
 
 /* ---- task/sync/mpsc.c --------------------------------------------------------------------------- */

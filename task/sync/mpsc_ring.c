@@ -15,9 +15,15 @@
 #include "task/sync/mpsc.h"
 
 enum {
+#if defined(PIRN_MODEL)
+    RING_BYTES_FIRST = 1,
+    RING_BYTES_MOST = 1,
+    RING_LEAST = 1,
+#else
     RING_BYTES_FIRST = 512,
     RING_BYTES_MOST = 64 * 1024,
     RING_LEAST = 4, /* elements, however large */
+#endif
 };
 
 struct mpsc_ring *pirn__mpsc_ring_new(size_t elem_size, size_t size, uint64_t base)

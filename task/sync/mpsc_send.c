@@ -133,9 +133,9 @@ struct request {
 /* guard: lock. No room. Return: 0: there is, after all; else the operation is in line. */
 static int line_up(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh, uint32_t n)
 {
-    /* mo: release pairs with [mpsc-wanted] in the receiver: it takes the lock after us and finds us in
-     * line. Acquire pairs with [mpsc-head] there: of the room it made before. One word: see mpsc.h. */
-    (void)atomic_fetch_or_explicit(&c->head, HEAD_WANTED, memory_order_acq_rel);
+    /* mo: relaxed. A receiver that makes room later sees the bit, for both change one word; room that was
+     * made before is seen by the look that follows, [mpsc-head]. */
+    (void)atomic_fetch_or_explicit(&c->head, HEAD_WANTED, memory_order_relaxed);
     if (c->waiting.first == NULL && pirn__mpsc_room(c) >= n)
         return 0;
     w->chan = c;

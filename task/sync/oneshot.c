@@ -92,7 +92,7 @@ static void leave_oneshot(struct oneshot *o, bool last, struct wake_list *wakes)
 /* ---- the sender ------------------------------------------------------------------------------- */
 
 /* The sender's end, with an element or without. */
-static int end_sender(struct oneshot *o, const void *elem, const char *call)
+static int end_sender(struct oneshot *o, const void *elem)
 {
     struct wake_list wakes;
     int r = 0;
@@ -100,7 +100,7 @@ static int end_sender(struct oneshot *o, const void *elem, const char *call)
     wake_list_init(&wakes);
     spin_take(&o->lock);
     if (o->tx_gone)
-        CLIENT_BUG(call, "the sender was used or freed before");
+        CLIENT_BUG("pirn_oneshot_send", "the sender was used or freed before");
     o->tx_gone = true;
     if (o->rx_closed) {
         r = PIRN_ECLOSED;
@@ -121,13 +121,13 @@ int pirn_oneshot_send(pirn_oneshot_tx *tx, const void *elem)
     if (tx == NULL)
         return pirn__error(-EINVAL, "pirn_oneshot_send: the sender is NULL");
     /* An event needs no address. */
-    return end_sender(oneshot_of_tx(tx), elem != NULL ? elem : "", "pirn_oneshot_send");
+    return end_sender(oneshot_of_tx(tx), elem != NULL ? elem : "");
 }
 
 void pirn_oneshot_tx_free(pirn_oneshot_tx *tx)
 {
     if (tx != NULL)
-        (void)end_sender(oneshot_of_tx(tx), NULL, "pirn_oneshot_tx_free");
+        (void)end_sender(oneshot_of_tx(tx), NULL);
 }
 
 bool pirn_oneshot_tx_is_closed(const pirn_oneshot_tx *tx)
@@ -244,14 +244,12 @@ static const pirn_op_kind oneshot_kinds[2] = {
     {sizeof(pirn_op_kind), "oneshot closed", drop_oneshot_closed},
 };
 
-static int oneshot_error(int r, enum oneshot_end end)
+static int oneshot_error(int r)
 {
-    const char *call = end == ONESHOT_RX ? "recv" : "tx_closed";
-
     if (r == -EBUSY)
-        return pirn__error(r, "pirn_oneshot_%s: another operation waits here", call);
+        return pirn__error(r, "pirn_oneshot: another operation waits here");
     if (r == -EINVAL)
-        return pirn__error(r, "pirn_oneshot_%s: received before", call);
+        return pirn__error(r, "pirn_oneshot_recv: received before");
     return r;
 }
 
@@ -289,7 +287,7 @@ static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum on
     }
     pirn__op_waker_drop(&w->waker);
     pirn_op_done(op);
-    return oneshot_error(r, end);
+    return oneshot_error(r);
 }
 
 int pirn_oneshot_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_tx *tx)
@@ -320,5 +318,5 @@ int pirn_oneshot_recv_try(pirn_oneshot_rx *rx, void *elem)
     spin_take(&o->lock);
     r = take_element(o, elem);
     spin_give(&o->lock);
-    return r == PIRN_PENDING ? -EAGAIN : oneshot_error(r, ONESHOT_RX);
+    return r == PIRN_PENDING ? -EAGAIN : oneshot_error(r);
 }

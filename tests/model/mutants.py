@@ -2,6 +2,7 @@
 """Which mistakes in the sources must be noticed, by which scenarios, under which tool?"""
 import re
 
+import mutants_chan
 import mutants_group
 import mutants_io
 import mutants_mt
@@ -254,6 +255,7 @@ MUTANTS += mutants_mt.MUTANTS + mutants_pool.MUTANTS + mutants_timer.MUTANTS
 MUTANTS += mutants_sync.MUTANTS
 MUTANTS += mutants_io.MUTANTS
 MUTANTS += mutants_group.MUTANTS
+MUTANTS += mutants_chan.MUTANTS
 
 # ---- every order, a step weaker: for run --weaken --------------------------------------------------
 
@@ -262,7 +264,7 @@ FILES = ("task/state.c", "task/base/ref.h", "task/join.c", "task/harness.c", "ta
          "runtime/scheduler/root.c", "runtime/driver/driver.c",
          "runtime/scheduler/current_thread.c", "runtime/scheduler/walk.c", "runtime/wait.c",
          *mutants_mt.FILES, *mutants_pool.FILES, *mutants_timer.FILES, *mutants_sync.FILES,
-         *mutants_io.FILES, *mutants_group.FILES)
+         *mutants_io.FILES, *mutants_group.FILES, *mutants_chan.FILES)
 ORDER = re.compile(r"memory_order_(seq_cst|acq_rel|acquire|release)\b")
 LOAD = re.compile(r"atomic_load_explicit\([^;]*$", re.S)
 STORE = re.compile(r"atomic_store_explicit\([^;]*$", re.S)
