@@ -150,7 +150,9 @@ int pirn_datagram_connect(pirn_datagram *d, const struct sockaddr *sa, socklen_t
 
     if (d == NULL || sa == NULL)
         return pirn__error(-EINVAL, "%s: an argument is NULL", call);
-    if (n >= sizeof sa->sa_family && sa->sa_family != AF_UNSPEC && sa->sa_family != d->family)
+    /* As in sending: an IPv6 socket may take IPv4. */
+    if (n >= sizeof sa->sa_family && sa->sa_family != AF_UNSPEC && sa->sa_family != d->family &&
+        !(sa->sa_family == AF_INET && d->family == AF_INET6))
         return pirn__error(-EAFNOSUPPORT, "%s: an address of family %u, the socket is of %d", call,
                            (unsigned)sa->sa_family, d->family);
     return connect(d->reg.fd, sa, n) == 0 ? 0 : pirn__net_error(-errno, call);

@@ -115,8 +115,8 @@ static int check_target(const pirn_datagram *d, const struct sockaddr *sa, sockl
     if (sa == NULL || len < sizeof sa->sa_family)
         return pirn__error(-EINVAL, "%s: %s", call,
                            sa == NULL ? "the address is NULL" : "the address is too short");
-    /* An IPv6 socket takes IPv4 addresses only as IPv6 writes them. */
-    if (sa->sa_family != d->family)
+    /* An IPv6 socket takes IPv4 addresses too, unless it was told not to: the kernel says. */
+    if (sa->sa_family != d->family && !(sa->sa_family == AF_INET && d->family == AF_INET6))
         return pirn__error(-EAFNOSUPPORT, "%s: an address of family %u, the socket is of %d", call,
                            (unsigned)sa->sa_family, d->family);
     return 0;

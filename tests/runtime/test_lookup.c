@@ -343,6 +343,59 @@ Test(dial, given_up_half_way)
     EQ(names.lists, 0);
 }
 
+/* Until it is over, or 10 s have passed; the runtime is driven meanwhile. */
+static int driven(pirn_runtime *rt, int (*step)(void *, pirn_op *, pirn_cx *), void *user)
+{
+    pirn_time limit = pirn_after(10 * PIRN_SEC);
+    struct wakes k = {0};
+    pirn_op op = {0};
+    int r;
+
+    while ((r = poll_once(&k, step, user, &op)) == PIRN_PENDING && pirn_now() < limit)
+        rt_idle(rt);
+    CHECK(r != PIRN_PENDING);
+    EQ(k.clones, k.drops);
+    return r;
+}
+
+/* Each allocation of a dial fails in turn: an error, and nothing is left. */
+Test(dial, no_memory)
+{
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    pirn_addr at;
+    pirn_listener *l = tcp_listener(h, &at);
+    struct dialing d = dialing("one.test", &at);
+    int fds = count_fds(), failures = 0, r;
+    pirn_enter guard;
+
+    EQ(pirn_handle_enter(h, &guard), 0);
+    for (int64_t i = 1;; i++) {
+        tally.fail_at = i;
+        tally.failed = 0;
+        r = driven(rt, dial_step, &d);
+        tally.fail_at = 0;
+        if (tally.failed == 0)
+            break;
+        failures++;
+        /* Of what is kept for later uses one may fail without harm. */
+        CHECK_SAYS(r == -ENOMEM || r == 0, "allocation %d: %d", (int)i, r);
+        if (r == 0) {
+            pirn_stream_unref(d.s);
+            rt_idle(rt);
+        }
+        d.s = NULL;
+        EQ(count_fds(), fds);
+    }
+    pirn_enter_exit(&guard);
+    EQ(r, 0);
+    CHECK(failures >= 3);
+    pirn_stream_unref(d.s);
+    pirn_listener_free(l);
+    rt_free(rt);
+    EQ(names.lists, 0);
+}
+
 /* ---- connect ---------------------------------------------------------------------------------------- */
 
 static int connect_as(pirn_handle *h, const pirn_addr *to, const pirn_tcp_opts *o)

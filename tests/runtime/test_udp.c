@@ -295,6 +295,34 @@ Test(udp, options_arrive)
     rt_free(rt);
 }
 
+/* Of both families: an IPv6 socket reaches an IPv4 one by its plain address, unless it is V6ONLY. */
+Test(udp, two_families_on_one_socket)
+{
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    pirn_udp_opts o = PIRN_UDP_OPTS_INIT;
+    pirn_addr any, at, none = {.len = sizeof(sa_family_t)};
+    pirn_datagram *four = udp(h, &at), *six = NULL;
+
+    EQ(pirn_addr_parse(":0", &any), 0);
+    o.flags = PIRN_UDP_DUAL_STACK;
+    EQ(pirn_udp_bind(h, &any.sa, any.len, &o, &six), 0);
+    EQ(do_send_to(h, six, &at, "mapped"), 0);
+    SAME_TEXT(received(h, four), "mapped");
+    EQ(pirn_datagram_connect(six, &at.sa, at.len), 0);
+    EQ(do_send(h, six, "connected"), 0);
+    SAME_TEXT(received(h, four), "connected");
+    EQ(pirn_datagram_connect(six, &none.sa, none.len), 0);
+    EQ(do_send(h, six, "x"), -EDESTADDRREQ);
+    pirn_datagram_unref(six);
+    o.flags = PIRN_UDP_V6ONLY;
+    EQ(pirn_udp_bind(h, &any.sa, any.len, &o, &six), 0);
+    CHECK(do_send_to(h, six, &at, "x") < 0);
+    pirn_datagram_unref(six);
+    pirn_datagram_unref(four);
+    rt_free(rt);
+}
+
 Test(udp, one_waits_at_a_time)
 {
     pirn_runtime *rt = rt_new();
