@@ -152,7 +152,8 @@ static void part(struct group *g, struct parting *p, struct wake_list *wakes, bo
 /* Without the lock; the last that is done with @g, unless @p says that there is more. */
 static void parted(struct group *g, struct parting *p, struct wake_list *wakes)
 {
-    pirn__wake_flush(wakes);
+    if (!wake_list_is_empty(wakes))
+        pirn__wake_flush(wakes);
     if (UNLIKELY(p->more)) {
         pirn__group_wake(g, false);
         pirn__group_unref(g);
@@ -195,7 +196,7 @@ static void child_ended(void *data)
     part(g, &p, &wakes, !drop);
     spin_give(&g->lock);
     if (drop)
-        pirn__join_drop(j);
+        pirn__join_drop_taken(j);
     if (UNLIKELY(fail)) {
         pirn__group_cancel(g, res.outcome == PIRN_FAULTED ? PIRN_EFAULT : res.code);
         pirn__group_unref(g);

@@ -20,7 +20,7 @@ void pirn__group_deliver(struct group_node *n, pirn_result *res, void *out)
     int r = pirn__join_take(j, res, out);
 
     ASSERT(r == 0); /* nobody else has the handle */
-    pirn__join_drop(j);
+    pirn__join_drop_taken(j);
 }
 
 /* Under the lock. */

@@ -223,6 +223,12 @@ static void drop_complete(struct header *h)
         ops->join_fd_free(fd);
 }
 
+void pirn__join_drop_taken(struct join_handle j)
+{
+    if (pirn__state_ref_dec_join(&j.cell->state))
+        pirn__harness_free(j.cell);
+}
+
 void pirn__join_drop(struct join_handle j)
 {
     struct header *h = j.cell;

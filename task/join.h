@@ -28,6 +28,9 @@ bool pirn__join_register(struct join_handle j, const pirn_waker *w);
  * wakes it, or has done so. */
 bool pirn__join_unregister(struct join_handle j);
 
+/* Gives the handle up after its result was taken; it has no descriptor. */
+void pirn__join_drop_taken(struct join_handle j);
+
 /* Gives the handle up. */
 void pirn__join_drop(struct join_handle j);
 
