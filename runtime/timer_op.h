@@ -60,7 +60,7 @@ static inline bool timer_op_put_off(pirn_op *op, pirn_cx *cx, const struct op_ki
                  rt_clock_is_altered(&h->clock)))
         return false;
     if (flags != 0) {
-        if (when <= 0 || cx->now != 0)
+        if (when <= 0)
             return false;
         flags |= sp->poller->tick << TIMER_TICK_SHIFT;
     } else if (when <= (cx->now != 0 ? cx->now : tick_time(h, sp->poller->tick))) {

@@ -37,7 +37,10 @@ Test(sleep, a_deadline_that_is_past_ends_at_the_first_poll)
 {
     pirn_runtime *rt = rt_paused();
     pirn_handle *h = pirn_runtime_handle(rt);
-    pirn_time past[] = {INT64_MIN, -1, 0, 1, time_of(h)};
+    pirn_time past[] = {INT64_MIN, -1, 0, 1, time_of(h), time_of(h) + 1500 * PIRN_US};
+
+    /* The last is past, and after the tick. */
+    EQ(pirn_clock_advance(h, 1500 * PIRN_US), 0);
 
     for (size_t i = 0; i < sizeof past / sizeof *past; i++) {
         struct sleeper s = {.at = past[i]}, t = s;
@@ -159,6 +162,32 @@ Test(sleep, the_first_deadline_counts_and_an_op_serves_again)
     rt_free(rt);
 }
 
+/* What waits takes no budget, however often it is asked. */
+static int asks_often_poll(void *user, pirn_cx *cx, int *out)
+{
+    int units = 0;
+
+    for (int i = 0; i < 1000; i++)
+        EQ(pirn_sleep_poll(user, cx, PIRN_NEVER), PIRN_PENDING);
+    while (pirn_consume_budget_poll(cx) == 0)
+        units++;
+    *out = units;
+    return 0;
+}
+
+Test(sleep, asking_takes_no_budget)
+{
+    pirn_op op[2] = {{.kind = NULL}, {.kind = NULL}};
+    pirn_runtime *rt = rt_paused();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    pirn_join *j = spawn(h, asks_often_poll, &op[0]);
+
+    EQ(block_on(h, asks_often_poll, &op[1]), 128);
+    settle(h);
+    join_done(j, 128);
+    rt_free(rt);
+}
+
 /* ---- by length -------------------------------------------------------------------------------- */
 
 struct lasting {
@@ -234,6 +263,24 @@ static int never_early_poll(void *user, pirn_cx *cx, int *out)
         pirn_waker_wake_by_ref(pirn_cx_borrow_waker(cx)); /* never waits */
     }
     return r;
+}
+
+static int nothing_left_poll(void *user, pirn_cx *cx, int *out)
+{
+    *out = pirn_sleep_after_poll(user, cx, 0) == 0 && pirn_sleep_after_poll(user, cx, -1) == 0 &&
+           pirn_timeout_after_poll(user, cx, 0, NULL, PIRN_PENDING) == -ETIMEDOUT;
+    return 0;
+}
+
+Test(sleep_after, no_length_is_at_once_on_a_clock_that_runs)
+{
+    pirn_op op = {.kind = NULL};
+    pirn_runtime *rt = rt_new();
+    pirn_join *j = spawn(pirn_runtime_handle(rt), nothing_left_poll, &op);
+
+    rt_idle(rt);
+    join_done(j, 1);
+    rt_free(rt);
 }
 
 /* The first call is in a poll that has not read the clock. */
