@@ -108,8 +108,8 @@ struct timer *pirn__timer_op_begin_length(pirn_op *op, pirn_cx *cx, const struct
     if (LIKELY(!idle && !(o->flags & TIMER_LENGTH)))
         return t;
     if (idle)
-        t->when = length > 0 ? length : 0;
-    if (UNLIKELY(h == NULL))
+        t->when = length > 0 ? length : INT64_MIN; /* which is past */
+    if (UNLIKELY(h == NULL || t->when < 0))
         return t; /* the poll tells */
     tick = known_tick(cx, h);
     if (tick == NULL || (cx->root != NULL && cx->root->now != 0))
