@@ -309,7 +309,8 @@ static bool has_reason(struct core *core)
     if (pirn__ct_has_work(core) || (core->root != NULL && pirn__root_is_woken(core->root)) ||
         pirn__ct_is_stopping(ct))
         return true;
-    return is_asked(ct) || pirn__timers_next(&core->spawner.timers) < core->sleep_until;
+    return is_asked(ct) || pirn__timers_next(&core->spawner.timers) < core->sleep_until ||
+           rt_clock_changes(&ct->base.clock) != core->clock_seen;
 }
 
 /* Asked after the sleep was announced. */
@@ -336,18 +337,28 @@ static bool spare_sleep(struct core *core)
     return !core->woken_by_event && pirn__patience_look(&core->patience, pending, core);
 }
 
+/* Instead of a sleep, while the clock is paused: it goes on, unless an event has come. */
+static bool jump(struct core *core)
+{
+    struct pirn_handle *h = &core->ct->base;
+
+    if (LIKELY(!pirn__handle_may_jump(h, &core->spawner.timers)))
+        return false;
+    pirn__ct_look_around(core);
+    if (!has_reason(core) && pirn__handle_jump(h, &core->spawner.timers))
+        pirn__ct_look_around(core);
+    return true;
+}
+
 void pirn__ct_park(struct core *core)
 {
     struct current_thread *ct = core->ct;
     struct wake_list wakes;
 
+    core->clock_seen = rt_clock_changes(&ct->base.clock);
     core->sleep_until = pirn__timers_next(&core->spawner.timers);
-    if (has_reason(core))
+    if (has_reason(core) || UNLIKELY(jump(core)))
         return;
-    if (UNLIKELY(pirn__handle_jump(&ct->base, &core->spawner.timers))) {
-        pirn__ct_look_around(core);
-        return;
-    }
     if (spare_sleep(core))
         return;
     (void)scope_swap_id(0); /* hooks and sleep are no task's */

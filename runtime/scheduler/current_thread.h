@@ -35,7 +35,8 @@ struct core {
     uint32_t clock_turn;       /* `turns` when the poller's clock was brought up to date */
     bool woken_by_event;       /* or by a timer: what ended the last sleep */
     bool fd_has_timers;        /* a foreign loop wants the descriptor to tell of timers as well */
-    pirn_time sleep_until;     /* of the sleep that begins */
+    pirn_time sleep_until;     /* of the sleep that begins, as the next */
+    uint32_t clock_seen;       /* rt_clock_changes() */
     bool stopped;              /* the containers are closed and drained */
     bool in_root;              /* it is being polled */
     struct root *root;         /* of the block_on that drives; NULL in a turn */

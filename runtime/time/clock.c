@@ -10,6 +10,7 @@ void pirn__rt_clock_init(struct clock *c, bool paused)
     atomic_store_explicit(&c->paused, paused, memory_order_relaxed);
     atomic_store_explicit(&c->frozen, pirn__clock_now(), memory_order_relaxed);
     atomic_store_explicit(&c->ahead, 0, memory_order_relaxed);
+    atomic_store_explicit(&c->changes, 0, memory_order_relaxed);
 }
 
 pirn_time pirn__rt_clock_read(const struct clock *c)
@@ -33,6 +34,8 @@ static void say_paused(struct clock *c, bool paused)
     /* mo: release, both: pairs with [paused] and with [altered] in readers. */
     atomic_store_explicit(&c->paused, paused, memory_order_release);
     atomic_store_explicit(&c->altered, true, memory_order_release);
+    /* mo: seq_cst pairs with [park] in rt_clock_changes(). */
+    (void)atomic_fetch_add_explicit(&c->changes, 1, memory_order_seq_cst);
 }
 
 bool pirn__rt_clock_pause(struct clock *c)

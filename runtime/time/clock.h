@@ -21,6 +21,7 @@ struct clock {
     _Atomic(bool) paused;
     _Atomic(pirn_time) frozen; /* what it shows while paused */
     _Atomic(int64_t) ahead;    /* of the system's, since it was resumed */
+    _Atomic(uint32_t) changes; /* how often it was paused or resumed */
     struct spin lock;
 };
 
@@ -45,6 +46,14 @@ static inline bool rt_clock_is_paused(const struct clock *c)
 {
     /* mo: acquire pairs with [paused] in pause and resume: what it shows is set. */
     return atomic_load_explicit(&c->paused, memory_order_acquire);
+}
+
+/* A sleep that was reckoned before it changed is not right any more. */
+static inline uint32_t rt_clock_changes(const struct clock *c)
+{
+    /* mo: seq_cst pairs with [park]: it changes, then whoever sleeps is looked for; a sleep is announced,
+     * then we look. */
+    return atomic_load_explicit(&c->changes, memory_order_seq_cst);
 }
 
 /* Return: false: nothing has changed, it was paused, or was not. Any thread. */

@@ -3,7 +3,9 @@
  * itself again? */
 #include "paused.h"
 
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 static pirn_time system_time(void)
 {
@@ -358,14 +360,16 @@ Test(clock, another_thread_moves_it)
     EQ(sem_destroy(&sleeps), 0);
 }
 
-static void *opens(void *arg)
+static void *resumes(void *arg)
 {
     await(&sleeps);
+    while (metrics_of(arg).parks == 0)
+        (void)sched_yield();
     EQ(pirn_clock_resume(arg), 0);
     return NULL;
 }
 
-/* Resumed while it sleeps: the rest takes real time, and is waited for. */
+/* Resumed while it sleeps, or is about to: the rest takes real time, and is waited for. */
 Test(clock, another_thread_resumes_it)
 {
     sem_t hold;
@@ -377,7 +381,7 @@ Test(clock, another_thread_resumes_it)
     EQ(sem_init(&hold, 0, 0), 0);
     EQ(sem_init(&sleeps, 0, 0), 0);
     EQ(pirn_spawn_fn(h, PIRN_TASK_BLOCKING, keeps_it_from_going_on, &hold, NULL, NULL), 0);
-    t = start_thread(opens, h);
+    t = start_thread(resumes, h);
     EQ(block_on(h, tells_poll, &s), 0);
     CHECK(s.woke >= s.at && s.woke < s.at + 10 * PIRN_SEC);
     end_thread(t);
@@ -385,6 +389,80 @@ Test(clock, another_thread_resumes_it)
     rt_free(rt);
     EQ(sem_destroy(&hold), 0);
     EQ(sem_destroy(&sleeps), 0);
+}
+
+static void *pauses(void *arg)
+{
+    await(&sleeps);
+    while (metrics_of(arg).parks == 0)
+        (void)sched_yield();
+    EQ(pirn_clock_pause(arg), 0);
+    return NULL;
+}
+
+/* Paused while it sleeps for a year: it need not wait any more. */
+Test(clock, another_thread_pauses_it)
+{
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    struct sleeper s = {.at = time_of(h) + 365 * 86400 * PIRN_SEC};
+    pthread_t t;
+
+    EQ(sem_init(&sleeps, 0, 0), 0);
+    t = start_thread(pauses, h);
+    EQ(block_on(h, tells_poll, &s), 0);
+    EQ(s.woke, s.at);
+    end_thread(t);
+    rt_free(rt);
+    EQ(sem_destroy(&sleeps), 0);
+}
+
+/* What can be read comes before the first timer. */
+struct reading {
+    pirn_fd *fd;
+    pirn_time until;
+    pirn_op op, limit;
+};
+
+static int reading_poll(void *user, pirn_cx *cx, int *out)
+{
+    struct reading *r = user;
+    unsigned ready = 0;
+    int status = pirn_timeout_poll(&r->limit, cx, r->until, &r->op,
+                                   pirn_fd_ready_poll(&r->op, cx, r->fd, PIRN_READABLE, &ready));
+
+    *out = status;
+    return status == PIRN_PENDING ? status : 0;
+}
+
+static int writing_poll(void *user, pirn_cx *cx, int *out)
+{
+    (void)cx;
+    *out = 0;
+    EQ(write(*(int *)user, "x", 1), 1);
+    return 0;
+}
+
+Test(clock, an_event_comes_before_the_next_timer)
+{
+    int ends[2];
+    pirn_runtime *rt = rt_paused();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    pirn_time begin = time_of(h);
+    struct reading r = {.until = begin + PIRN_SEC};
+    pirn_join *j, *k;
+
+    EQ(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    EQ(pirn_fd_new(h, ends[0], PIRN_FD_OWN, &r.fd), 0);
+    j = spawn(h, reading_poll, &r);
+    settle(h);
+    k = spawn(h, writing_poll, &ends[1]);
+    sleep_in(h, begin + 5 * PIRN_SEC);
+    join_done(k, 0);
+    join_done(j, 0);
+    pirn_fd_free(r.fd);
+    EQ(close(ends[1]), 0);
+    rt_free(rt);
 }
 
 /* ---- local sets and turns ----------------------------------------------------------------------- */
