@@ -420,7 +420,7 @@ Test(clock, another_thread_pauses_it)
 /* What can be read comes before the first timer. */
 struct reading {
     pirn_fd *fd;
-    pirn_time until;
+    pirn_time until, woke;
     pirn_op op, limit;
 };
 
@@ -432,6 +432,7 @@ static int reading_poll(void *user, pirn_cx *cx, int *out)
                                    pirn_fd_ready_poll(&r->op, cx, r->fd, PIRN_READABLE, &ready));
 
     *out = status;
+    r->woke = pirn_now();
     return status == PIRN_PENDING ? status : 0;
 }
 
@@ -460,6 +461,7 @@ Test(clock, an_event_comes_before_the_next_timer)
     sleep_in(h, begin + 5 * PIRN_SEC);
     join_done(k, 0);
     join_done(j, 0);
+    EQ(r.woke, begin);
     pirn_fd_free(r.fd);
     EQ(close(ends[1]), 0);
     rt_free(rt);
