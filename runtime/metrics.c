@@ -5,6 +5,7 @@
 
 #include <pirn/runtime.h>
 
+#include "runtime/io/io.h"
 #include "runtime/runtime.h"
 #include "runtime/scheduler/local_set.h"
 #include "runtime/scheduler/timing.h"
@@ -42,6 +43,10 @@ static void fill(struct pirn_handle *h, pirn_metrics *m)
     m->contained_faults = stat_get(&h->stray.contained);
     m->forgotten_wakes = stat_get(&h->stray.forgotten);
     m->stuck_polls = stat_get(&h->stray.stuck);
+    /* The second first, as above. */
+    m->fds_deregistered = stat_get(&h->io->retired);
+    m->fds_registered = stat_get(&h->io->added);
+    m->io_events = stat_get(&h->io->ready);
     m->local_queue_depth = sets.queued;
     m->retired_cells = sets.retired_cells;
     for (uint32_t i = 0; i < h->shards; i++)

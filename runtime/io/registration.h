@@ -59,6 +59,7 @@ struct registration {
     bool lost;      /* guard: who retires, then who releases: `fd` was closed by somebody else */
     ref_count pins; /* the owner's, and those of operations that have to leave still */
 };
+_Static_assert(sizeof(struct registration) <= 80, "a connection is to be small");
 
 enum io_dir {
     IO_READ = READY_READ | READY_READ_CLOSED,

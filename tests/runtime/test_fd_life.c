@@ -313,6 +313,34 @@ static void the_budget_ends(struct flavor flavor)
 }
 EACH_FLAVOR(fd_life, the_budget_ends)
 
+/* ---- figures -------------------------------------------------------------------------------------------- */
+
+static void they_are_counted(struct flavor flavor)
+{
+    pirn_runtime *rt = rt_on(flavor);
+    pirn_handle *h = pirn_runtime_handle(rt);
+    struct watching w = {.interest = PIRN_READABLE};
+    int fd = watching_eventfd(&w, h, 0);
+
+    EQ(metrics_of(h).fds_registered, 1);
+    EQ(metrics_of(h).fds_deregistered, 0);
+    for (uint64_t i = 0; i < 5; i++) {
+        w.join = spawn_watching(h, &w);
+        add_to(fd, 1);
+        ends_done(h, w.join, 0);
+        CHECK(metrics_of(h).io_events >= i + 1);
+    }
+    /* One of what it can do as it is made, perhaps, and one of each addition. */
+    CHECK(metrics_of(h).io_events <= 6);
+    watching_end(&w);
+    EQ(metrics_of(h).fds_registered, 1);
+    EQ(metrics_of(h).fds_deregistered, 1);
+    EQ(pirn_runtime_shutdown(rt, PIRN_NEVER), 0);
+    EQ(metrics_of(h).fds_deregistered, 1);
+    rt_free(rt);
+}
+EACH_FLAVOR(fd_life, they_are_counted)
+
 /* ---- misuse ----------------------------------------------------------------------------------------------------------- */
 
 Test(fd_life, wrong_arguments_of_a_wait, .timeout = LIMIT_S)

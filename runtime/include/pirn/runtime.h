@@ -433,6 +433,10 @@ typedef struct pirn_metrics {
     uint64_t blocking_queue_depth;  /* * blocking tasks that wait for a thread */
     uint64_t block_in_place_kept;   /* calls that found no thread to take over as worker */
     uint64_t stuck_polls;           /* that the watchdog found */
+    uint64_t
+        fds_registered; /* with the I/O driver: descriptors, sockets and pipes of the caller's */
+    uint64_t fds_deregistered;
+    uint64_t io_events; /* that the kernel has told of, one per descriptor and look */
 } pirn_metrics;
 
 /**
