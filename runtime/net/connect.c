@@ -57,7 +57,7 @@ int pirn__connect_finish(pirn_op *op, pirn_cx *cx, const struct net_kind *kind, 
     bool begin = !net_is_pending(op);
     int r = begin
                 ? net_poll(op, cx, &((struct pirn_stream *)a->object)->reg, kind, kind->attempt, a)
-                : pirn__net_wait(op, cx, NULL, kind, a, false);
+                : pirn__net_resume(op, cx, kind, a);
 
     if (r == PIRN_PENDING)
         return r;

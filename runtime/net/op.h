@@ -76,9 +76,11 @@ COLD int pirn__net_error(int err, const char *call);
 /* What a failed system call means. Return: -EAGAIN after telling @r; else -errno. Not for EINTR. */
 int pirn__net_errno(struct registration *r, enum io_dir dir, uint32_t seen);
 
-/* Out of line: it is pending, or has to wait. @begin: not pending yet. */
-int pirn__net_wait(pirn_op *op, pirn_cx *cx, struct registration *r, const struct net_kind *kind,
-                   struct net_args *a, bool begin);
+/* Out of line: it cannot end at once. @a: as far as it has come. As net_poll(). */
+int pirn__net_begin(pirn_op *op, pirn_cx *cx, struct registration *r, const struct net_kind *kind,
+                    struct net_args *a);
+/* It is pending. @a: what it got, when it has ended. */
+int pirn__net_resume(pirn_op *op, pirn_cx *cx, const struct net_kind *kind, struct net_args *a);
 
 /* pirn_op_is_pending(), without a call. */
 static inline bool net_is_pending(const pirn_op *op)
@@ -95,12 +97,12 @@ static inline int net_poll(pirn_op *op, pirn_cx *cx, struct registration *r,
     int e;
 
     if (op->kind != NULL)
-        return pirn__net_wait(op, cx, r, kind, a, false);
+        return pirn__net_resume(op, cx, kind, a);
     seen = readiness_look(&r->ready);
     if (UNLIKELY(!(seen & kind->dir) || (seen & READY_OVER)))
-        return pirn__net_wait(op, cx, r, kind, a, true);
+        return pirn__net_begin(op, cx, r, kind, a);
     if (UNLIKELY(!pirn__cx_take_unit(cx)))
-        return pirn__net_wait(op, cx, r, kind, a, true);
+        return pirn__net_begin(op, cx, r, kind, a);
     e = attempt(r, a, seen);
     if (LIKELY(e == 0))
         return 0;
@@ -108,7 +110,7 @@ static inline int net_poll(pirn_op *op, pirn_cx *cx, struct registration *r,
         cx_return_unit(cx);
     else if (e < 0)
         return pirn__net_error(e, kind->op.name);
-    return pirn__net_wait(op, cx, r, kind, a, true);
+    return pirn__net_begin(op, cx, r, kind, a);
 }
 
 #endif
