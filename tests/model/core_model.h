@@ -11,6 +11,10 @@
 /* No cell of another cache is freed here, and there is no root. */
 #define pirn__spawner_give_back(spawner) ((void)(spawner))
 #define pirn__root_is_woken(root)        (assert(!"part of the model"), (root) != NULL)
+#if !defined(MODEL_CLOCK) /* by a scenario whose clock is paused */
+#    define pirn__handle_may_jump(h, timers) ((void)(h), (void)(timers), false)
+#    define pirn__handle_jump(h, timers)     ((void)(h), (void)(timers), false)
+#endif
 #if !defined(MODEL_LINKS) /* by a scenario that has queued tasks, and task/owned.c */
 #    define pirn__owned_link(list, cell) (assert(!"part of the model"), (cell) != NULL)
 #endif
@@ -41,6 +45,8 @@ static void core_setup(void)
     rt.core.ct = &rt;
     rt.core.root = NULL;
     rt.core.turns = 0;
+    rt.core.clock_seen = 0;
+    atomic_store_explicit(&rt.base.clock.changes, 0, memory_order_relaxed);
     task_list_init(&rt.core.local);
     task_list_init(&rt.core.pulled);
     task_list_init(&rt.core.deferred);

@@ -6,8 +6,10 @@ TIMERS = "runtime/time/timers.c"
 HEADER = "runtime/time/timers.h"
 WHEEL = "runtime/time/wheel.c"
 SPIN = "task/base/spin.h"
+CLOCK = "runtime/time/clock.c"
+CORE = "runtime/scheduler/current_thread.c"
 
-FILES = (TIMERS, HEADER)
+FILES = (TIMERS, HEADER, CLOCK)
 
 MUTANTS = [
     Mutant("timer-woken-after-the-lock", TIMERS,
@@ -88,6 +90,23 @@ enum timer_state pirn__timer_set_waker""",
            "        end_timer(timer);\n        pirn__wake_take(l, &timer->waker);",
            "        end_timer(timer);",
            ["timer_close"]),
+    Mutant("clock-change-is-not-looked-for", CORE,
+           """ ||
+           rt_clock_changes(&ct->base.clock) != core->clock_seen;""",
+           ";",
+           ["core_clock"]),
+    Mutant("clock-change-is-not-counted", CLOCK,
+           "(void)atomic_fetch_add_explicit(&c->changes, 1, memory_order_seq_cst);",
+           "(void)0;",
+           ["core_clock"]),
+    Mutant("clock-resume-publishes-nothing", CLOCK,
+           "atomic_store_explicit(&c->paused, paused, memory_order_release);",
+           "atomic_store_explicit(&c->paused, paused, memory_order_relaxed);",
+           ["core_clock"]),
+    Mutant("jump-is-not-looked-for", CORE,
+           "has_reason(core) || pirn__handle_may_jump(&core->ct->base, &core->spawner.timers)",
+           "has_reason(core)",
+           ["core_jump"]),
     Mutant("spin-gives-nothing", SPIN,
            "    atomic_store_explicit(&s->taken, false, memory_order_release);",
            "    atomic_store_explicit(&s->taken, false, memory_order_relaxed);",
