@@ -153,7 +153,7 @@ static int try_sendfile(struct registration *r, struct net_args *a, uint32_t see
     do {
         sent = sendfile(r->fd, file, &a->next, n);
     } while (sent < 0 && errno == EINTR);
-    pirn__sigpipe_end(&guard, sent < 0 && errno == EPIPE);
+    pirn__sigpipe_end(&guard, sent < (ssize_t)n);
     if (sent < 0)
         return pirn__net_errno(r, IO_WRITE, seen);
     a->done += (size_t)sent;

@@ -175,7 +175,7 @@ static ssize_t pipe_write(int fd, const struct iovec *iov, int n)
     do {
         sent = writev(fd, iov, n);
     } while (sent < 0 && errno == EINTR);
-    pirn__sigpipe_end(&guard, sent < 0 && errno == EPIPE);
+    pirn__sigpipe_end(&guard, sent < 0 || (size_t)sent < iov_bytes(iov, (size_t)n));
     return sent;
 }
 

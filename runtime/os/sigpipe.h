@@ -14,7 +14,8 @@ struct sigpipe_guard {
 
 void pirn__sigpipe_begin(struct sigpipe_guard *g);
 
-/* @raised: the call in between has failed with EPIPE: its signal is taken back. Keeps errno. */
+/* @raised: the call in between may have raised it, and then it is taken back: it has failed, or written
+ * less than it was given, for the peer may have gone while it wrote. Keeps errno. */
 void pirn__sigpipe_end(const struct sigpipe_guard *g, bool raised);
 
 #endif
