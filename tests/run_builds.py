@@ -17,7 +17,7 @@ from collections import Counter
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SYNTHESIS = re.compile(r"Synthesis: Tested: (\d+) \| Passing: (\d+) \| Failing: \d+ \| Crashing: \d+")
-SUITES = ("tidy", "unit", "api", "package", "model", "stress")
+SUITES = ("tidy", "unit", "api", "package", "model", "stress", "fuzz")
 
 GCC = {"CC": "gcc", "CXX": "g++"}
 CLANG = {"CC": "clang", "CXX": "clang++"}
