@@ -192,12 +192,17 @@ size_t http_request_take(struct http_request *r, const char *bytes, size_t n)
         (void)refuse(r, status_of_error(e));
     else if (in_head && r->head - r->body > HTTP_HEAD_MAX)
         (void)refuse(r, r->url_n == HTTP_URL_MAX ? 414 : 431);
-    if (r->status != 0) {
-        r->done = true;
-        r->keep_alive = false;
-    }
+    if (r->status != 0)
+        http_request_refuse(r, r->status);
     r->url[r->url_n] = '\0';
     return used;
+}
+
+void http_request_refuse(struct http_request *r, int status)
+{
+    (void)refuse(r, status);
+    r->done = true;
+    r->keep_alive = false;
 }
 
 const char *http_request_value(const struct http_request *r, enum http_header h)

@@ -57,6 +57,9 @@ void http_request_begin(struct http_request *r);
  * it is whole, or is not to be gone on with (r->status). */
 size_t http_request_take(struct http_request *r, const char *bytes, size_t n);
 
+/* Ends it here, with that for an answer, and the connection with it. */
+void http_request_refuse(struct http_request *r, int status);
+
 /* The value of a header, ended by 0; NULL: it was not there, or is too long to mean anything. */
 const char *http_request_value(const struct http_request *r, enum http_header h);
 

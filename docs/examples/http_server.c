@@ -196,8 +196,7 @@ static int conn_poll(void *frame, pirn_cx *cx, void *out)
                 f->until = pirn_after(HEAD_NS);
             PIRN_AWAIT(f, r = read_more(f, cx));
             if (r == -ETIMEDOUT && f->request.begun) {
-                f->request.status = 408;
-                f->request.keep_alive = false;
+                http_request_refuse(&f->request, 408);
                 break;
             }
             if (r != 0 || f->got == 0)
