@@ -89,12 +89,16 @@ static int check_request(struct conn *f)
     return status;
 }
 
-/* A file that is kept is served though it is stale, if there is no thread to look at it. Return: false: the
- * answer is made. */
+/* If it must be. A file that is kept is served though it is stale, if there is no thread to look at it.
+ * Return: false: there is a file, or the answer is made. */
 static bool begin_load(struct conn *f)
 {
-    struct http_file *old = f->stale ? f->file : NULL;
+    struct http_file *old;
 
+    f->file = http_store_find(f->store, f->key, &f->stale);
+    old = f->stale ? f->file : NULL;
+    if (f->file != NULL && old == NULL)
+        return false;
     if (http_load_spawn(f->store, f->key, old, &f->load) == 0) {
         f->file = NULL;
         return true;
@@ -208,8 +212,7 @@ static int conn_poll(void *frame, pirn_cx *cx, void *out)
         if (r != 0) {
             http_reply_status(&f->reply, &f->request, r, NULL);
         } else {
-            f->file = http_store_find(f->store, f->key, &f->stale);
-            if ((f->file == NULL || f->stale) && begin_load(f)) {
+            if (begin_load(f)) {
                 PIRN_AWAIT(f, r = pirn_join_poll(f->load, cx, &res, &f->loaded));
                 end_load(f, &res);
             }
