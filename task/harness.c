@@ -409,13 +409,13 @@ static void pend(struct header *h, struct poller *p, size_t word)
         pirn__state_cancel_queued(&h->state);
     poller_idle(p); /* after it was linked: walkers find it in one place or the other */
     /* Nothing of the cell may be read after T2, so what a report would say is read before. */
-    if (!woken)
+    if (!woken && !forever)
         pirn__harness_facts(h, &facts);
     switch (pirn__state_to_idle(&h->state, woken, word)) {
     case IDLE_DONE:
         break;
     case IDLE_FORGOTTEN:
-        if (!facts.forever)
+        if (!forever)
             s->ops->forgotten(s, &facts);
         break;
     case IDLE_FREE:

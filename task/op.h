@@ -77,6 +77,21 @@ static inline void *op_state_of(pirn_op *op)
     return ((struct op *)(void *)op)->state;
 }
 
+/* As pirn_op_done(). */
+static inline void op_end(pirn_op *op)
+{
+    struct op *o = (struct op *)(void *)op;
+
+    op_unlist(o);
+    o->kind = NULL;
+}
+
+/* Of a pending one: its state, if it is of this kind; else the message. */
+static inline void *op_resume(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
+{
+    return LIKELY(op->kind == k) ? op_state_of(op) : pirn_op_state(op, cx, k);
+}
+
 /* Whether it is listed in the task that is polled: then its end comes before the task's. */
 static inline bool op_is_listed(void *state)
 {

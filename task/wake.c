@@ -42,29 +42,33 @@ void pirn__wake_take(struct wake_list *l, struct op_waker *w)
     struct header *h = w->data;
 
     if (LIKELY(w->vt == &pirn__borrowed_vt)) {
-        if (pirn__state_wake_by_ref(&h->state) == WAKE_SUBMIT) {
-            if (is_outside(h))
-                pirn__state_ref_inc(&h->state);
-            h->queue_next = NULL;
-            if (l->first == NULL)
-                l->first = h;
-            else
-                l->last->queue_next = h;
-            l->last = h;
+        w->vt = NULL;
+        if (pirn__state_wake_by_ref(&h->state) != WAKE_SUBMIT)
+            return;
+        if (is_outside(h)) {
+            pirn__state_ref_inc(&h->state);
+            l->outside = true;
         }
+        h->queue_next = NULL;
+        if (l->first == NULL)
+            l->first = h;
+        else
+            l->last->queue_next = h;
+        l->last = h;
     } else if (w->vt != NULL) {
         ASSERT(wake_list_has_room(l));
         l->foreign[l->count].vt = w->vt;
         l->foreign[l->count++].data = w->data;
+        w->vt = NULL;
     }
-    w->vt = NULL;
 }
 
-void pirn__wake_flush(struct wake_list *l)
+/* Some are of another scheduler. */
+static NOINLINE void flush_outside(struct header *h)
 {
     struct header *next;
 
-    for (struct header *h = l->first; h != NULL; h = next) {
+    for (; h != NULL; h = next) {
         bool outside = is_outside(h);
 
         next = h->queue_next;
@@ -72,7 +76,26 @@ void pirn__wake_flush(struct wake_list *l)
         if (outside && pirn__state_ref_dec(&h->state, 1))
             pirn__harness_free(h);
     }
+}
+
+static NOINLINE void flush_foreign(struct wake_list *l)
+{
     for (uint32_t i = 0; i < l->count; i++)
         pirn__waker_wake_contained(&l->foreign[i], NULL);
+}
+
+void pirn__wake_flush(struct wake_list *l)
+{
+    struct header *h = l->first, *next;
+
+    if (UNLIKELY(l->outside))
+        flush_outside(h);
+    else
+        for (; h != NULL; h = next) {
+            next = h->queue_next;
+            h->sched->ops->schedule(h->sched, (struct notified){h});
+        }
+    if (UNLIKELY(l->count != 0))
+        flush_foreign(l);
     wake_list_init(l);
 }

@@ -30,8 +30,9 @@ extern const pirn_waker_vt pirn__borrowed_vt;
 
 /* Tasks and wakers that are to be told once no lock is held. */
 struct wake_list {
-    struct header *first, *last; /* Notifieds, by queue_next */
+    struct header *first, *last; /* Notifieds, by queue_next; `last` only if there is a first */
     uint32_t count;
+    bool outside; /* of some scheduler that this thread does not drive */
     pirn_waker foreign[WAKE_FOREIGN];
 };
 
@@ -50,8 +51,8 @@ static inline bool op_waker_is_set(const struct op_waker *w)
 static inline void wake_list_init(struct wake_list *l)
 {
     l->first = NULL;
-    l->last = NULL;
     l->count = 0;
+    l->outside = false;
 }
 
 static inline bool wake_list_is_empty(const struct wake_list *l)

@@ -64,7 +64,7 @@ static void barrier_drop(void *state)
             word -= QUEUE_ONE(1);
         pirn__waiter_left(w, word, &left);
     } else {
-        pirn__wait_queue_unref(w->queue);
+        queue_unref(w->queue);
     }
 }
 
@@ -74,21 +74,20 @@ static const pirn_op_kind barrier_kind = {sizeof(pirn_op_kind), "pirn_barrier_po
 static bool arrive(pirn_barrier *b, struct waiter *w, pirn_cx *cx)
 {
     struct wait_queue *q = &b->queue;
-    struct op_waker made;
     uint64_t word;
 
-    pirn__waiter_make_waker(w, &made, cx);
-    word = pirn__wait_queue_lock(q);
+    waiter_make_waker(w, cx);
+    word = queue_lock(q);
     if (QUEUE_VALUE(word) + 1 != b->parties) {
         w->need = b->round;
-        pirn__waiter_enlist(q, &word, w, 0, &made);
+        waiter_enlist(q, &word, w, 0);
         queue_unlock(q, word + QUEUE_ONE(1));
         return false;
     }
     b->round++;
     word -= QUEUE_ONE(QUEUE_VALUE(word));
     pirn__wait_queue_resolve_all(q, word, WAITER_DONE);
-    pirn__op_waker_drop(&made);
+    pirn__op_waker_drop(&w->waker);
     return true;
 }
 
@@ -101,21 +100,21 @@ int pirn_barrier_poll(pirn_op *op, pirn_cx *cx, pirn_barrier *b, bool *leader)
 
     if (idle && b == NULL)
         return pirn__error(-EINVAL, "pirn_barrier_poll: the barrier is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
-    w = pirn_op_state(op, cx, &barrier_kind);
+    w = idle ? waiter_begin(op, cx, &barrier_kind) : op_resume(op, cx, &barrier_kind);
     if (idle && arrive(b, w, cx)) {
-        pirn_op_done(op);
+        op_end(op);
         if (leader != NULL)
             *leader = true;
         return 0;
     }
-    s = idle ? WAITER_WAITING : pirn__waiter_poll(w, cx);
+    s = idle ? WAITER_WAITING : waiter_poll(w, cx);
     if (s == WAITER_WAITING) {
         cx_return_unit(cx);
         return PIRN_PENDING;
     }
-    r = pirn__waiter_finish(op, w, s);
+    r = waiter_finish(op, w, s);
     if (r == 0 && leader != NULL)
         *leader = false;
     return r;

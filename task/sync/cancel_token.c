@@ -51,8 +51,8 @@ static void join_tree(pirn_cancel_token *t, pirn_cancel_token *parent)
     cancelled = is_cancelled(&parent->queue);
     if (!cancelled) {
         do
-            word = pirn__wait_queue_settled(root);
-        while (!queue_change(root, &word, pirn__wait_queue_with_ref(word)));
+            word = queue_settled(root);
+        while (!queue_change(root, &word, queue_with_ref(word)));
         t->root = parent->root;
         link_put_before(&t->sibling, &parent->children);
     }
@@ -101,10 +101,10 @@ void pirn_cancel_token_unref(pirn_cancel_token *t)
     spin_give(&root->tree);
     /* Whoever cancels it may have come half-way. */
     if (is_cancelled(&t->queue))
-        pirn__wait_queue_resolve_all(&t->queue, pirn__wait_queue_lock(&t->queue), WAITER_DONE);
+        pirn__wait_queue_resolve_all(&t->queue, queue_lock(&t->queue), WAITER_DONE);
     pirn__wait_queue_end(&t->queue);
     if (root != t)
-        pirn__wait_queue_unref(&root->queue);
+        queue_unref(&root->queue);
 }
 
 /* ---- cancelling ---------------------------------------------------------------------------------------- */
@@ -115,7 +115,7 @@ static bool cancel_first(struct wait_link *turn, struct wake_list *wakes)
 {
     pirn_cancel_token *t = token_of(turn->next);
     struct wait_queue *q = &t->queue;
-    uint64_t word = pirn__wait_queue_lock(q);
+    uint64_t word = queue_lock(q);
     unsigned n = 0;
     bool rest;
 
@@ -173,18 +173,17 @@ static const pirn_op_kind cancelled_kind = {sizeof(pirn_op_kind), "pirn_cancel_t
 /* Return: false: it is cancelled. */
 static bool wait_for_cancel(struct wait_queue *q, struct waiter *w, pirn_cx *cx)
 {
-    struct op_waker made;
     uint64_t word;
     bool waits;
 
-    pirn__waiter_make_waker(w, &made, cx);
-    word = pirn__wait_queue_lock(q);
+    waiter_make_waker(w, cx);
+    word = queue_lock(q);
     waits = QUEUE_VALUE(word) == 0;
     if (waits)
-        pirn__waiter_enlist(q, &word, w, 0, &made);
+        waiter_enlist(q, &word, w, 0);
     queue_unlock(q, word);
     if (!waits)
-        pirn__op_waker_drop(&made);
+        pirn__op_waker_drop(&w->waker);
     return waits;
 }
 
@@ -196,18 +195,18 @@ int pirn_cancel_token_poll(pirn_op *op, pirn_cx *cx, pirn_cancel_token *t)
 
     if (idle && t == NULL)
         return pirn__error(-EINVAL, "pirn_cancel_token_poll: the token is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     if (idle && is_cancelled(&t->queue))
         return 0;
-    w = pirn_op_state(op, cx, &cancelled_kind);
+    w = idle ? waiter_begin(op, cx, &cancelled_kind) : op_resume(op, cx, &cancelled_kind);
     if (idle && !wait_for_cancel(&t->queue, w, cx)) {
-        pirn_op_done(op);
+        op_end(op);
         return 0;
     }
-    s = idle ? WAITER_WAITING : pirn__waiter_poll(w, cx);
+    s = idle ? WAITER_WAITING : waiter_poll(w, cx);
     if (s != WAITER_WAITING)
-        return pirn__waiter_finish(op, w, s);
+        return waiter_finish(op, w, s);
     cx_return_unit(cx);
     return PIRN_PENDING;
 }

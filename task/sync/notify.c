@@ -53,7 +53,7 @@ static void notify_one_of(struct wait_queue *q, enum waiter_state order)
 
     /* Also a permit that is there is stored once more: who takes it sees what we did before. */
     do {
-        word = pirn__wait_queue_settled(q);
+        word = queue_settled(q);
         grants = word & QUEUE_WAITERS;
     } while (!queue_change(q, &word, grants ? word | QUEUE_LOCKED : word | QUEUE_ONE(1)));
     if (!grants)
@@ -86,7 +86,7 @@ void pirn_notify_last(pirn_notify *n)
 void pirn_notify_waiters(pirn_notify *n)
 {
     check_notify(n, "pirn_notify_waiters");
-    pirn__wait_queue_resolve_all(&n->queue, pirn__wait_queue_lock(&n->queue), WAITER_DONE);
+    pirn__wait_queue_resolve_all(&n->queue, queue_lock(&n->queue), WAITER_DONE);
 }
 
 /* ---- being notified ------------------------------------------------------------------------------------ */
@@ -107,7 +107,7 @@ static void notify_drop(void *state)
     }
     if (s == WAITER_GRANTED || s == WAITER_GRANTED_LAST)
         notify_one_of(w->queue, s);
-    pirn__wait_queue_unref(w->queue);
+    queue_unref(w->queue);
 }
 
 static const pirn_op_kind notify_kind = {sizeof(pirn_op_kind), "pirn_notify_poll", notify_drop};
@@ -117,7 +117,7 @@ static bool take_permit(struct wait_queue *q)
     uint64_t word;
 
     do {
-        word = pirn__wait_queue_settled(q);
+        word = queue_settled(q);
         if (QUEUE_VALUE(word) == 0)
             return false;
     } while (!queue_change(q, &word, word - QUEUE_ONE(1)));
@@ -127,23 +127,22 @@ static bool take_permit(struct wait_queue *q)
 /* Waits, or finds a permit. @keep: then it becomes one that was granted. Return: there was one. */
 static bool wait_for_notify(struct wait_queue *q, struct waiter *w, pirn_cx *cx, bool keep)
 {
-    struct op_waker made;
     uint64_t word;
     bool found;
 
-    pirn__waiter_make_waker(w, &made, cx);
-    word = pirn__wait_queue_lock(q);
+    waiter_make_waker(w, cx);
+    word = queue_lock(q);
     found = QUEUE_VALUE(word) != 0;
     if (found) {
         word -= QUEUE_ONE(1);
         if (keep)
             pirn__waiter_granted_at_once(q, &word, w);
     } else {
-        pirn__waiter_enlist(q, &word, w, 0, &made);
+        waiter_enlist(q, &word, w, 0);
     }
     queue_unlock(q, word);
     if (found)
-        pirn__op_waker_drop(&made);
+        pirn__op_waker_drop(&w->waker);
     return found;
 }
 
@@ -152,24 +151,23 @@ int pirn_notify_poll(pirn_op *op, pirn_cx *cx, pirn_notify *n)
     enum waiter_state s;
     struct waiter *w;
 
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
-    if (!pirn_op_is_pending(op)) {
+    if (op->kind == NULL) {
         if (n == NULL)
             return pirn__error(-EINVAL, "pirn_notify_poll: the notify is NULL");
         if (take_permit(&n->queue))
             return 0;
-    }
-    w = pirn_op_state(op, cx, &notify_kind);
-    if (w->queue == NULL) {
+        w = waiter_begin(op, cx, &notify_kind);
         if (wait_for_notify(&n->queue, w, cx, false)) {
-            pirn_op_done(op);
+            op_end(op);
             return 0;
         }
     } else {
-        s = pirn__waiter_poll(w, cx);
+        w = op_resume(op, cx, &notify_kind);
+        s = waiter_poll(w, cx);
         if (s != WAITER_WAITING)
-            return pirn__waiter_finish(op, w, s);
+            return waiter_finish(op, w, s);
     }
     cx_return_unit(cx);
     return PIRN_PENDING;
@@ -177,11 +175,8 @@ int pirn_notify_poll(pirn_op *op, pirn_cx *cx, pirn_notify *n)
 
 bool pirn_notify_arm(pirn_op *op, pirn_cx *cx, pirn_notify *n)
 {
-    struct waiter *w;
-
     check_notify(n, "pirn_notify_arm");
-    w = pirn_op_state(op, cx, &notify_kind);
-    if (w->queue == NULL)
-        return wait_for_notify(&n->queue, w, cx, true);
-    return pirn__waiter_poll(w, cx) != WAITER_WAITING;
+    if (op->kind == NULL)
+        return wait_for_notify(&n->queue, waiter_begin(op, cx, &notify_kind), cx, true);
+    return waiter_poll(op_resume(op, cx, &notify_kind), cx) != WAITER_WAITING;
 }

@@ -71,7 +71,7 @@ static bool wants_turn(const struct wait_link *l)
 /* To the oldest who wants it, with the reference of who gives it. */
 static void pass_turn(struct wait_queue *q)
 {
-    uint64_t word = pirn__wait_queue_lock(q) - QUEUE_REF(1);
+    uint64_t word = queue_lock(q) - QUEUE_REF(1);
     struct wait_link *l = q->list.next;
     struct wake_list wakes;
     bool last;
@@ -87,7 +87,7 @@ static void pass_turn(struct wait_queue *q)
     queue_unlock(q, word);
     pirn__wake_flush(&wakes);
     if (last)
-        free(q);
+        pirn__wait_queue_free(q);
 }
 
 void pirn_once_failed(pirn_once_turn *t)
@@ -107,9 +107,9 @@ void pirn_once_done(pirn_once_turn *t)
     if (o == NULL)
         return;
     t->once = NULL;
-    word = pirn__wait_queue_lock(&o->queue) + QUEUE_ONE(ONCE_DONE - ONCE_TAKEN);
+    word = queue_lock(&o->queue) + QUEUE_ONE(ONCE_DONE - ONCE_TAKEN);
     pirn__wait_queue_resolve_all(&o->queue, word, WAITER_DONE);
-    pirn__wait_queue_unref(&o->queue);
+    queue_unref(&o->queue);
 }
 
 /* Return: 0: *@t is the turn, or empty: it is done; -EAGAIN: somebody has it. */
@@ -118,7 +118,7 @@ static int take_turn(pirn_once *o, pirn_once_turn *t)
     uint64_t word;
 
     do {
-        word = pirn__wait_queue_settled(&o->queue);
+        word = queue_settled(&o->queue);
         if (QUEUE_VALUE(word) == ONCE_TAKEN)
             return -EAGAIN;
         if (QUEUE_VALUE(word) == ONCE_DONE) {
@@ -126,8 +126,8 @@ static int take_turn(pirn_once *o, pirn_once_turn *t)
             t->once = NULL;
             return 0;
         }
-    } while (!queue_change(&o->queue, &word,
-                           pirn__wait_queue_with_ref(word) + QUEUE_ONE(ONCE_TAKEN - ONCE_OPEN)));
+    } while (
+        !queue_change(&o->queue, &word, queue_with_ref(word) + QUEUE_ONE(ONCE_TAKEN - ONCE_OPEN)));
     t->once = o;
     return 0;
 }
@@ -156,7 +156,7 @@ static void once_drop(void *state)
     else if (s == WAITER_GRANTED)
         pass_turn(w->queue);
     else
-        pirn__wait_queue_unref(w->queue);
+        queue_unref(w->queue);
 }
 
 static const pirn_op_kind enter_kind = {sizeof(pirn_op_kind), "pirn_once_enter_poll", once_drop};
@@ -166,21 +166,20 @@ static const pirn_op_kind once_kind = {sizeof(pirn_op_kind), "pirn_once_poll", o
 static bool wait_for_once(pirn_once *o, struct waiter *w, pirn_cx *cx, uint32_t need)
 {
     struct wait_queue *q = &o->queue;
-    struct op_waker made;
     uint64_t word;
     bool waits;
 
-    pirn__waiter_make_waker(w, &made, cx);
-    word = pirn__wait_queue_lock(q);
+    waiter_make_waker(w, cx);
+    word = queue_lock(q);
     waits =
         QUEUE_VALUE(word) != ONCE_DONE && (need == WAITS_FOR_IT || QUEUE_VALUE(word) == ONCE_TAKEN);
     if (waits) {
         w->need = need;
-        pirn__waiter_enlist(q, &word, w, 0, &made);
+        waiter_enlist(q, &word, w, 0);
     }
     queue_unlock(q, word);
     if (!waits)
-        pirn__op_waker_drop(&made);
+        pirn__op_waker_drop(&w->waker);
     return waits;
 }
 
@@ -199,27 +198,27 @@ int pirn_once_enter_poll(pirn_op *op, pirn_cx *cx, pirn_once *o, pirn_once_turn 
 
     if (idle && o == NULL)
         return pirn__error(-EINVAL, "pirn_once_enter_poll: the once is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     if (idle) {
         while (take_turn(o, out) != 0) {
-            w = pirn_op_state(op, cx, &enter_kind);
+            w = waiter_begin(op, cx, &enter_kind);
             if (wait_for_once(o, w, cx, WAITS_FOR_A_TURN))
                 return once_pends(cx);
-            pirn_op_done(op);
+            op_end(op);
         }
         return 0;
     }
-    w = pirn_op_state(op, cx, &enter_kind);
-    s = pirn__waiter_poll(w, cx);
+    w = op_resume(op, cx, &enter_kind);
+    s = waiter_poll(w, cx);
     if (s == WAITER_WAITING)
         return once_pends(cx);
     if (s == WAITER_GRANTED) {
         out->once = (pirn_once *)(void *)w->queue;
-        pirn_op_done(op);
+        op_end(op);
         return 0;
     }
-    r = pirn__waiter_finish(op, w, s);
+    r = waiter_finish(op, w, s);
     if (r == 0)
         out->once = NULL;
     return r;
@@ -233,17 +232,17 @@ int pirn_once_poll(pirn_op *op, pirn_cx *cx, pirn_once *o)
 
     if (idle && o == NULL)
         return pirn__error(-EINVAL, "pirn_once_poll: the once is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
     if (idle && pirn_once_is_done(o))
         return 0;
-    w = pirn_op_state(op, cx, &once_kind);
     if (idle) {
-        if (wait_for_once(o, w, cx, WAITS_FOR_IT))
+        if (wait_for_once(o, waiter_begin(op, cx, &once_kind), cx, WAITS_FOR_IT))
             return once_pends(cx);
-        pirn_op_done(op);
+        op_end(op);
         return 0;
     }
-    s = pirn__waiter_poll(w, cx);
-    return s == WAITER_WAITING ? once_pends(cx) : pirn__waiter_finish(op, w, s);
+    w = op_resume(op, cx, &once_kind);
+    s = waiter_poll(w, cx);
+    return s == WAITER_WAITING ? once_pends(cx) : waiter_finish(op, w, s);
 }

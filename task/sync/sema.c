@@ -33,7 +33,7 @@ static void hand_out(struct wait_queue *q, uint64_t word, uint32_t n)
             /* A reference is left: the waiter's. But it may go while the lock is given back. */
             queue_unlock(q, word + QUEUE_REF(1));
             pirn__wake_flush(&wakes);
-            word = pirn__wait_queue_lock(q) - QUEUE_REF(1);
+            word = queue_lock(q) - QUEUE_REF(1);
             continue;
         }
         w->need -= part;
@@ -47,7 +47,7 @@ static void hand_out(struct wait_queue *q, uint64_t word, uint32_t n)
     queue_unlock(q, word);
     pirn__wake_flush(&wakes);
     if (last)
-        free(q);
+        pirn__wait_queue_free(q);
 }
 
 void pirn__sema_release(struct wait_queue *q, uint32_t n, bool and_ref)
@@ -55,14 +55,14 @@ void pirn__sema_release(struct wait_queue *q, uint32_t n, bool and_ref)
     uint64_t word, next;
 
     do {
-        word = pirn__wait_queue_settled(q);
+        word = queue_settled(q);
         next = and_ref ? word - QUEUE_REF(1) : word;
         next = word & QUEUE_WAITERS ? word | QUEUE_LOCKED : with_more(next, n);
     } while (!queue_change(q, &word, next));
     if (word & QUEUE_WAITERS)
         hand_out(q, and_ref ? word - QUEUE_REF(1) : word, n);
     else if (QUEUE_REFS(next) == 0)
-        free(q);
+        pirn__wait_queue_free(q);
 }
 
 /* ---- getting ------------------------------------------------------------------------------------------- */
@@ -72,39 +72,38 @@ int pirn__sema_try(struct wait_queue *q, uint32_t n)
     uint64_t word;
 
     do {
-        word = pirn__wait_queue_settled(q);
+        word = queue_settled(q);
         if (UNLIKELY(word & QUEUE_CLOSED))
             return PIRN_ECLOSED;
         if (QUEUE_VALUE(word) < n)
             return -EAGAIN;
-    } while (!queue_change(q, &word, pirn__wait_queue_with_ref(word) - QUEUE_ONE(n)));
+    } while (!queue_change(q, &word, queue_with_ref(word) - QUEUE_ONE(n)));
     return 0;
 }
 
 /* Takes what is free, and waits for the rest. Return: as pirn__sema_try(), -EAGAIN: waits. */
 static int wait_for_rest(struct wait_queue *q, struct waiter *w, pirn_cx *cx, uint32_t n)
 {
-    struct op_waker made;
     uint32_t free_now;
     uint64_t word;
     int r = 0;
 
-    pirn__waiter_make_waker(w, &made, cx);
-    word = pirn__wait_queue_lock(q);
+    waiter_make_waker(w, cx);
+    word = queue_lock(q);
     free_now = QUEUE_VALUE(word);
     if (word & QUEUE_CLOSED) {
         r = PIRN_ECLOSED;
     } else if (free_now >= n) {
-        word = pirn__wait_queue_with_ref(word) - QUEUE_ONE(n);
+        word = queue_with_ref(word) - QUEUE_ONE(n);
     } else {
         word -= QUEUE_ONE(free_now);
         w->need = n - free_now;
-        pirn__waiter_enlist(q, &word, w, n, &made);
+        waiter_enlist(q, &word, w, n);
         r = -EAGAIN;
     }
     queue_unlock(q, word);
     if (r != -EAGAIN)
-        pirn__op_waker_drop(&made);
+        pirn__op_waker_drop(&w->waker);
     return r;
 }
 
@@ -115,31 +114,32 @@ static int give_up(pirn_op *op, struct waiter *w, enum waiter_state s)
 
     if (part != 0)
         pirn__sema_release(w->queue, part, false);
-    return pirn__waiter_finish(op, w, s);
+    return waiter_finish(op, w, s);
 }
 
 int pirn__sema_poll(pirn_op *op, pirn_cx *cx, const pirn_op_kind *kind, struct wait_queue *q,
                     uint32_t n, struct wait_queue **from, uint32_t *got)
 {
-    bool idle = !pirn_op_is_pending(op);
-    struct waiter *w = NULL;
     enum waiter_state s;
+    struct waiter *w;
     int r = -EAGAIN;
 
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit(cx))
         return PIRN_PENDING;
-    if (idle)
+    if (op->kind == NULL) {
         r = pirn__sema_try(q, n);
-    if (r == -EAGAIN) {
-        w = pirn_op_state(op, cx, kind);
-        if (idle) {
-            r = wait_for_rest(q, w, cx, n);
+        if (r == -EAGAIN) {
+            r = wait_for_rest(q, waiter_begin(op, cx, kind), cx, n);
             if (r != -EAGAIN)
-                pirn_op_done(op);
-        } else if ((s = pirn__waiter_poll(w, cx)) == WAITER_GRANTED) {
+                op_end(op);
+        }
+    } else {
+        w = op_resume(op, cx, kind);
+        s = waiter_poll(w, cx);
+        if (s == WAITER_GRANTED) {
             q = w->queue;
             n = waiter_asked(w);
-            pirn_op_done(op);
+            op_end(op);
             r = 0;
         } else if (s != WAITER_WAITING) {
             r = give_up(op, w, s);

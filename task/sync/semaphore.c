@@ -108,7 +108,7 @@ void pirn_permit_forget(pirn_permit *p)
 
     p->semaphore = NULL;
     if (s != NULL)
-        pirn__wait_queue_unref(&s->queue);
+        queue_unref(&s->queue);
 }
 
 int pirn_permit_split(pirn_permit *p, uint32_t n, pirn_permit *out)
@@ -121,8 +121,8 @@ int pirn_permit_split(pirn_permit *p, uint32_t n, pirn_permit *out)
                            p->semaphore != NULL ? p->count : 0);
     q = &p->semaphore->queue;
     do
-        word = pirn__wait_queue_settled(q);
-    while (!queue_change(q, &word, pirn__wait_queue_with_ref(word)));
+        word = queue_settled(q);
+    while (!queue_change(q, &word, queue_with_ref(word)));
     p->count -= n;
     fill_permit(out, q, n);
     return 0;
@@ -174,7 +174,7 @@ uint32_t pirn_semaphore_forget(pirn_semaphore *s, uint32_t n)
 
     check_semaphore(s, "pirn_semaphore_forget");
     do {
-        word = pirn__wait_queue_settled(&s->queue);
+        word = queue_settled(&s->queue);
         found = QUEUE_VALUE(word) < n ? QUEUE_VALUE(word) : n;
     } while (!queue_change(&s->queue, &word, word - QUEUE_ONE(found)));
     return found;
@@ -191,7 +191,7 @@ void pirn_semaphore_close(pirn_semaphore *s)
     uint64_t word;
 
     check_semaphore(s, "pirn_semaphore_close");
-    word = pirn__wait_queue_lock(&s->queue);
+    word = queue_lock(&s->queue);
     pirn__wait_queue_resolve_all(&s->queue, word | QUEUE_CLOSED, WAITER_CLOSED);
 }
 

@@ -22,7 +22,7 @@ void pirn__wait_queue_init(struct wait_queue *q, uint32_t value)
     ref_init(&q->handles, 1);
 }
 
-uint64_t pirn__wait_queue_settled(const struct wait_queue *q)
+uint64_t pirn__wait_queue_settle(const struct wait_queue *q)
 {
     uint64_t word;
 
@@ -33,33 +33,14 @@ uint64_t pirn__wait_queue_settled(const struct wait_queue *q)
     return word;
 }
 
-uint64_t pirn__wait_queue_lock(struct wait_queue *q)
+void pirn__wait_queue_overflow(void)
 {
-    uint64_t word;
-
-    do
-        word = pirn__wait_queue_settled(q);
-    while (!queue_change(q, &word, word | QUEUE_LOCKED));
-    return word;
+    CLIENT_BUG("pirn/sync.h", "268,435,455 permits, guards and operations at once");
 }
 
-uint64_t pirn__wait_queue_with_ref(uint64_t word)
+void pirn__wait_queue_free(struct wait_queue *q)
 {
-    if (UNLIKELY(QUEUE_REFS(word) == QUEUE_REFS_MAX))
-        CLIENT_BUG("pirn/sync.h", "268,435,455 permits, guards and operations at once");
-    return word + QUEUE_REF(1);
-}
-
-void pirn__wait_queue_unref(struct wait_queue *q)
-{
-    uint64_t word;
-
-    do {
-        word = pirn__wait_queue_settled(q);
-        ASSERT(QUEUE_REFS(word) != 0);
-    } while (!queue_change(q, &word, word - QUEUE_REF(1)));
-    if (QUEUE_REFS(word) == 1)
-        free(q);
+    free(q);
 }
 
 /* ---- resolving ------------------------------------------------------------------------------------- */
@@ -91,7 +72,7 @@ void pirn__wait_queue_resolve_all(struct wait_queue *q, uint64_t word, enum wait
         if (n == QUEUE_BATCH || !wake_list_has_room(&wakes)) {
             queue_unlock(q, word);
             pirn__wake_flush(&wakes);
-            word = pirn__wait_queue_lock(q);
+            word = queue_lock(q);
             n = 0;
         } else {
             pirn__waiter_resolve(waiter_of(all.next), state, &wakes);
@@ -104,10 +85,10 @@ void pirn__wait_queue_resolve_all(struct wait_queue *q, uint64_t word, enum wait
 
 void pirn__wait_queue_end(struct wait_queue *q)
 {
-    uint64_t word = pirn__wait_queue_lock(q);
+    uint64_t word = queue_lock(q);
 
     pirn__wait_queue_resolve_all(q, word | QUEUE_CLOSED | QUEUE_FREED, WAITER_FREED);
-    pirn__wait_queue_unref(q);
+    queue_unref(q);
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------- */
@@ -116,45 +97,31 @@ static enum waiter_state state_under_lock(const struct waiter *w)
 {
     /* mo: relaxed. It is written under the lock, which we hold. */
     return (enum waiter_state)(atomic_load_explicit(&w->state, memory_order_relaxed) &
-                               ((1u << WAITER_STATE_BITS) - 1));
+                               WAITER_STATE_MASK);
 }
 
-static enum waiter_state state_seen(const struct waiter *w)
+enum waiter_state pirn__waiter_settle(const struct waiter *w)
 {
     uint32_t s;
 
     /* mo: acquire pairs with [waiter] in resolve: it is over, and whoever did it has gone. */
     for (unsigned tries = 0; (s = atomic_load_explicit(&w->state, memory_order_acquire) &
-                                  ((1u << WAITER_STATE_BITS) - 1)) == WAITER_TAKEN;
+                                  WAITER_STATE_MASK) == WAITER_TAKEN;
          tries++)
         cpu_relax(tries);
     return (enum waiter_state)s;
 }
 
-void pirn__waiter_make_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx)
+void pirn__waiter_clone_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx)
 {
-    if (cx->cell == NULL || op_is_listed(w)) {
+    if (cx->cell == NULL) {
         pirn__op_waker_make(made, cx);
-        op_set_armed(w, cx->cell != NULL);
     } else {
         /* It began under an executor of the caller's, so the task's end does not drop it. */
         made->vt = cx->waker.vt;
         made->data = cx->waker.vt->clone(cx->waker.data);
-        op_set_armed(w, false);
     }
-}
-
-void pirn__waiter_enlist(struct wait_queue *q, uint64_t *word, struct waiter *w, uint32_t asked,
-                         struct op_waker *made)
-{
-    w->queue = q;
-    w->waker.vt = made->vt;
-    w->waker.data = made->data;
-    /* mo: relaxed. Nobody else sees it before the unlock. */
-    atomic_store_explicit(&w->state, asked << WAITER_STATE_BITS | WAITER_WAITING,
-                          memory_order_relaxed);
-    link_put_before(&w->link, &q->list);
-    *word = pirn__wait_queue_with_ref(*word);
+    op_set_armed(w, false);
 }
 
 void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w)
@@ -162,7 +129,7 @@ void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct w
     w->queue = q;
     /* mo: relaxed. Only its operation ever looks. */
     atomic_store_explicit(&w->state, WAITER_GRANTED, memory_order_relaxed);
-    *word = pirn__wait_queue_with_ref(*word);
+    *word = queue_with_ref(*word);
 }
 
 /* Polled by another than it left its waker of. */
@@ -172,8 +139,13 @@ static enum waiter_state change_waker(struct waiter *w, pirn_cx *cx)
     uint64_t word;
     enum waiter_state s;
 
-    pirn__waiter_make_waker(w, &fresh, cx);
-    word = pirn__wait_queue_lock(w->queue);
+    if (cx->cell != NULL && op_is_listed(w)) {
+        pirn__op_waker_make(&fresh, cx);
+        op_set_armed(w, true);
+    } else {
+        pirn__waiter_clone_waker(w, &fresh, cx);
+    }
+    word = queue_lock(w->queue);
     s = state_under_lock(w);
     old.vt = fresh.vt;
     old.data = fresh.data;
@@ -191,7 +163,7 @@ static enum waiter_state change_waker(struct waiter *w, pirn_cx *cx)
 /* Whether the waker it left is this poll's. That needs the lock: who resolves it takes the waker. */
 static enum waiter_state compare_waker(struct waiter *w, const pirn_cx *cx, bool *same)
 {
-    uint64_t word = pirn__wait_queue_lock(w->queue);
+    uint64_t word = queue_lock(w->queue);
     enum waiter_state s = state_under_lock(w);
 
     *same = w->waker.vt == cx->waker.vt && w->waker.data == cx->waker.data;
@@ -199,26 +171,21 @@ static enum waiter_state compare_waker(struct waiter *w, const pirn_cx *cx, bool
     return s;
 }
 
-enum waiter_state pirn__waiter_poll(struct waiter *w, pirn_cx *cx)
+enum waiter_state pirn__waiter_poll_odd(struct waiter *w, pirn_cx *cx)
 {
-    enum waiter_state s = state_seen(w);
     bool same;
+    enum waiter_state s = compare_waker(w, cx, &same);
 
-    if (s != WAITER_WAITING)
-        return s;
-    if (LIKELY(cx->cell != NULL && op_is_armed(w)))
-        return s; /* the task's own waker does not change */
-    s = compare_waker(w, cx, &same);
     return s != WAITER_WAITING || same ? s : change_waker(w, cx);
 }
 
 enum waiter_state pirn__waiter_leave(struct waiter *w, uint64_t *word, struct op_waker *left)
 {
-    enum waiter_state s = state_seen(w);
+    enum waiter_state s = waiter_seen(w);
 
     if (s != WAITER_WAITING)
         return s;
-    *word = pirn__wait_queue_lock(w->queue);
+    *word = queue_lock(w->queue);
     s = state_under_lock(w);
     if (s != WAITER_WAITING) {
         queue_unlock(w->queue, *word);
@@ -238,16 +205,7 @@ void pirn__waiter_left(struct waiter *w, uint64_t word, struct op_waker *left)
     queue_unlock(q, word - QUEUE_REF(1));
     pirn__op_waker_drop(left);
     if (last)
-        free(q);
-}
-
-int pirn__waiter_finish(pirn_op *op, struct waiter *w, enum waiter_state state)
-{
-    struct wait_queue *q = w->queue;
-
-    pirn_op_done(op);
-    pirn__wait_queue_unref(q);
-    return state == WAITER_FREED ? -ECANCELED : state == WAITER_CLOSED ? PIRN_ECLOSED : 0;
+        pirn__wait_queue_free(q);
 }
 
 void pirn__waiter_drop(void *state)
@@ -261,5 +219,5 @@ void pirn__waiter_drop(void *state)
     if (pirn__waiter_leave(w, &word, &left) == WAITER_WAITING)
         pirn__waiter_left(w, word, &left);
     else
-        pirn__wait_queue_unref(w->queue);
+        queue_unref(w->queue);
 }

@@ -23,6 +23,7 @@
 #ifndef PIRN_TASK_SYNC_WAIT_QUEUE_H
 #define PIRN_TASK_SYNC_WAIT_QUEUE_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,8 @@
 
 #include "task/base/compiler.h"
 #include "task/base/ref.h"
+#include "task/cx.h"
+#include "task/op.h"
 #include "task/wake.h"
 
 #define QUEUE_LOCKED      UINT64_C(1) /* its setter alone changes the word, and sees the list */
@@ -47,6 +50,7 @@ enum {
     QUEUE_BATCH = 32,       /* waiters resolved in one go under the lock */
     WAITER_STATE_BITS = 3,  /* of waiter.state */
     WAITER_ASKED_BITS = 29, /* the rest of it */
+    WAITER_STATE_MASK = (1 << WAITER_STATE_BITS) - 1,
 };
 
 /* In a ring, whose sentinel is the list. */
@@ -75,7 +79,7 @@ enum waiter_state {
 /* The state of an operation that waits. */
 struct waiter {
     struct wait_link link;    /* guard: LOCKED */
-    struct op_waker waker;    /* guard: LOCKED */
+    struct op_waker waker;    /* guard: LOCKED while it is in a list; else the operation */
     struct wait_queue *queue; /* guard: the operation. NULL: it holds no reference */
     /* enum waiter_state, and above it how much the operation asked for. Written under LOCKED; the
      * operation reads it without. */
@@ -133,10 +137,6 @@ static inline struct waiter *waiter_of(struct wait_link *l)
 /* One handle, one reference. */
 void pirn__wait_queue_init(struct wait_queue *q, uint32_t value);
 
-/* Sets LOCKED. Return: the word without it. Nothing of the caller's, no clone, no drop, no allocator,
- * is called until queue_unlock(). */
-uint64_t pirn__wait_queue_lock(struct wait_queue *q);
-
 /* @word becomes the word; WAITERS is made true to the list. */
 static inline void queue_unlock(struct wait_queue *q, uint64_t word)
 {
@@ -161,15 +161,54 @@ static inline bool queue_change(struct wait_queue *q, uint64_t *word, uint64_t n
                                                    memory_order_relaxed);
 }
 
+/* While it is LOCKED: until it is not. */
+uint64_t pirn__wait_queue_settle(const struct wait_queue *q);
+
 /* A word to change: not LOCKED. */
-uint64_t pirn__wait_queue_settled(const struct wait_queue *q);
+static inline uint64_t queue_settled(const struct wait_queue *q)
+{
+    /* mo: relaxed. A guess; the change that follows confirms it. */
+    uint64_t word = atomic_load_explicit(&q->word, memory_order_relaxed);
+
+    return LIKELY(!(word & QUEUE_LOCKED)) ? word : pirn__wait_queue_settle(q);
+}
+
+/* Sets LOCKED. Return: the word without it. Nothing of the caller's, no clone, no drop, no allocator,
+ * is called until queue_unlock(). */
+static inline uint64_t queue_lock(struct wait_queue *q)
+{
+    uint64_t word;
+
+    do
+        word = queue_settled(q);
+    while (!queue_change(q, &word, word | QUEUE_LOCKED));
+    return word;
+}
+
+COLD void pirn__wait_queue_overflow(void);
 
 /* One reference more, in a word that the caller is about to write. */
-uint64_t pirn__wait_queue_with_ref(uint64_t word);
+static inline uint64_t queue_with_ref(uint64_t word)
+{
+    if (UNLIKELY(QUEUE_REFS(word) == QUEUE_REFS_MAX))
+        pirn__wait_queue_overflow();
+    return word + QUEUE_REF(1);
+}
 
-/* Gives one reference up; frees the object if it was the last: its memory begins with @q, and came from
- * malloc(). */
-void pirn__wait_queue_unref(struct wait_queue *q);
+/* Nobody refers to it: its memory begins with @q, and came from malloc(). */
+COLD void pirn__wait_queue_free(struct wait_queue *q);
+
+/* Gives one reference up; frees the object if it was the last. */
+static inline void queue_unref(struct wait_queue *q)
+{
+    uint64_t word;
+
+    do
+        word = queue_settled(q);
+    while (!queue_change(q, &word, word - QUEUE_REF(1)));
+    if (UNLIKELY(QUEUE_REFS(word) == 1))
+        pirn__wait_queue_free(q);
+}
 
 /* A handle goes. Return: it was the last: the caller ends the queue. */
 static inline bool queue_handle_sub(struct wait_queue *q)
@@ -195,12 +234,43 @@ static inline uint32_t waiter_asked(const struct waiter *w)
     return atomic_load_explicit(&w->state, memory_order_relaxed) >> WAITER_STATE_BITS;
 }
 
-/* A waker for the state @w of an operation: before the lock is taken. */
-void pirn__waiter_make_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx);
+/* Of an operation that begins, with an idle op. */
+static inline struct waiter *waiter_begin(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
+{
+    struct waiter *w = op_state_of(op);
 
-/* Begins to wait, as the newest, with a reference; takes *@made over. LOCKED. */
-void pirn__waiter_enlist(struct wait_queue *q, uint64_t *word, struct waiter *w, uint32_t asked,
-                         struct op_waker *made);
+    op_begin((struct op *)(void *)op, k, (struct op **)(void *)cx->ops);
+    w->queue = NULL;
+    return w;
+}
+
+/* A waker of no task's, or of a task whose end does not drop the operation. */
+COLD void pirn__waiter_clone_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx);
+
+/* A waker for one that is in no list, before the lock is taken. Is it not enlisted then, the waker is
+ * dropped after the unlock. */
+static inline void waiter_make_waker(struct waiter *w, pirn_cx *cx)
+{
+    if (LIKELY(cx->cell != NULL && op_is_listed(w))) {
+        w->waker.vt = &pirn__borrowed_vt;
+        w->waker.data = cx->cell;
+        op_set_armed(w, true);
+    } else {
+        pirn__waiter_clone_waker(w, &w->waker, cx);
+    }
+}
+
+/* Begins to wait, as the newest, with its waker and a reference. LOCKED. */
+static inline void waiter_enlist(struct wait_queue *q, uint64_t *word, struct waiter *w,
+                                 uint32_t asked)
+{
+    w->queue = q;
+    /* mo: relaxed. Nobody else sees it before the unlock. */
+    atomic_store_explicit(&w->state, asked << WAITER_STATE_BITS | WAITER_WAITING,
+                          memory_order_relaxed);
+    link_put_before(&w->link, &q->list);
+    *word = queue_with_ref(*word);
+}
 
 /* As if it had been enlisted and granted what it waits for. LOCKED. */
 void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w);
@@ -208,8 +278,29 @@ void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct w
 /* Not WAITING any more. LOCKED; @wakes has room. Afterwards @w may be gone as soon as its task likes. */
 void pirn__waiter_resolve(struct waiter *w, enum waiter_state state, struct wake_list *wakes);
 
+/* It waits, and is polled by another than a task that left its waker before. */
+enum waiter_state pirn__waiter_poll_odd(struct waiter *w, pirn_cx *cx);
+
+/* While it is TAKEN: until it is not. */
+enum waiter_state pirn__waiter_settle(const struct waiter *w);
+
+static inline enum waiter_state waiter_seen(const struct waiter *w)
+{
+    /* mo: acquire pairs with [waiter] in resolve: it is over, and whoever did it has gone. */
+    uint32_t s = atomic_load_explicit(&w->state, memory_order_acquire) & WAITER_STATE_MASK;
+
+    return LIKELY(s != WAITER_TAKEN) ? (enum waiter_state)s : pirn__waiter_settle(w);
+}
+
 /* At a later poll: how it stands. If it still waits it has this poll's waker. */
-enum waiter_state pirn__waiter_poll(struct waiter *w, pirn_cx *cx);
+static inline enum waiter_state waiter_poll(struct waiter *w, pirn_cx *cx)
+{
+    enum waiter_state s = waiter_seen(w);
+
+    if (s != WAITER_WAITING || LIKELY(cx->cell != NULL && op_is_armed(w)))
+        return s; /* the task's own waker does not change */
+    return pirn__waiter_poll_odd(w, cx);
+}
 
 /* At a drop: takes it off its list if it waits, and then returns with LOCKED set and the word in *@word;
  * *@left is to be dropped after the unlock. Return: what it was; LOCKED only if WAITER_WAITING. */
@@ -219,7 +310,14 @@ enum waiter_state pirn__waiter_leave(struct waiter *w, uint64_t *word, struct op
 void pirn__waiter_left(struct waiter *w, uint64_t word, struct op_waker *left);
 
 /* The operation is over, and its reference too. Return: 0, or the code of a CLOSED or FREED one. */
-int pirn__waiter_finish(pirn_op *op, struct waiter *w, enum waiter_state state);
+static inline int waiter_finish(pirn_op *op, struct waiter *w, enum waiter_state state)
+{
+    struct wait_queue *q = w->queue;
+
+    op_end(op);
+    queue_unref(q);
+    return LIKELY(state < WAITER_CLOSED) ? 0 : state == WAITER_FREED ? -ECANCELED : PIRN_ECLOSED;
+}
 
 /* The drop of an operation that has nothing to hand on. */
 void pirn__waiter_drop(void *state);
