@@ -79,14 +79,13 @@ static const struct registration_kind signals_kind = {release_signals, on_channe
 
 /* ---- the first call -------------------------------------------------------------------------------- */
 
-/* With the handle's signal_lock. Return: 0; an error. */
-static int watch_channel(struct pirn_handle *h, int channel)
+/* Not registered yet. NULL: no memory. */
+static struct signals *signals_new(struct io *io)
 {
-    struct signals *all = io_alloc(h->io, sizeof *all, _Alignof(struct signals));
-    int r;
+    struct signals *all = io_alloc(io, sizeof *all, _Alignof(struct signals));
 
     if (all == NULL)
-        return -ENOMEM;
+        return NULL;
     for (int i = 0; i < SIGNAL_MAX; i++) {
         struct signal_state *s = &all->of[i];
 
@@ -95,41 +94,65 @@ static int watch_channel(struct pirn_handle *h, int channel)
         atomic_store_explicit(&s->kept, false, memory_order_relaxed);
         atomic_store_explicit(&s->used, false, memory_order_relaxed);
     }
-    r = pirn__registration_add(&all->reg, h->io, channel, IO_WATCH_READ, 0, &signals_kind);
-    if (r == 0)
-        h->signals = &all->reg;
-    else
-        io_free(h->io, all, sizeof *all);
+    return all;
+}
+
+/* With the handle's signal_lock. @fresh: what to register if nothing is; NULL if that is. Return: 0, and
+ * the runtime's are there; an error. */
+static int watch_channel(struct pirn_handle *h, int channel, struct signals **fresh)
+{
+    int r;
+
+    if (h->signals_closed)
+        return PIRN_ESHUTDOWN;
+    if (h->signals != NULL)
+        return 0;
+    r = pirn__registration_add(&(*fresh)->reg, h->io, channel, IO_WATCH_READ, 0, &signals_kind);
+    if (r == 0) {
+        h->signals = &(*fresh)->reg;
+        *fresh = NULL;
+    }
     return r;
+}
+
+/* With the lock: counted on this runtime from now on. @before: the count before there was a handler. */
+static void use_signal(struct signal_state *s, uint32_t before, int channel)
+{
+    /* mo: relaxed. Written with the lock. */
+    if (atomic_load_explicit(&s->used, memory_order_relaxed))
+        return;
+    s->seen = before;
+    /* mo: release pairs with [used] in on_channel. */
+    atomic_store_explicit(&s->used, true, memory_order_release);
+    pirn__signal_poke(channel); /* one that came meanwhile may have been passed over */
 }
 
 /* Return: 0 and *@out, pinned; an error. */
 static int begin(struct pirn_handle *h, int signo, struct signals **out)
 {
-    struct signal_state *s;
+    struct signals *fresh = NULL;
     uint32_t before = pirn__signal_count(signo);
     int channel, r = pirn__signal_install(signo, &channel);
 
     if (r != 0)
         return r;
     lock_take(&h->signal_lock);
-    if (h->signals_closed)
-        r = PIRN_ESHUTDOWN;
-    else if (h->signals == NULL)
-        r = watch_channel(h, channel);
+    if (h->signals == NULL && !h->signals_closed) {
+        lock_give(&h->signal_lock);
+        fresh = signals_new(h->io);
+        if (fresh == NULL)
+            return -ENOMEM;
+        lock_take(&h->signal_lock);
+    }
+    r = watch_channel(h, channel, &fresh);
     if (r == 0) {
         *out = signals_of(h->signals);
         ref_add(&(*out)->reg.pins, 1);
-        s = &(*out)->of[signo - 1];
-        /* mo: relaxed. Written with the lock. */
-        if (!atomic_load_explicit(&s->used, memory_order_relaxed)) {
-            s->seen = before;
-            /* mo: release pairs with [used] in on_channel. */
-            atomic_store_explicit(&s->used, true, memory_order_release);
-            pirn__signal_poke(channel); /* one that came meanwhile may have been passed over */
-        }
+        use_signal(&(*out)->of[signo - 1], before, channel);
     }
     lock_give(&h->signal_lock);
+    if (fresh != NULL)
+        io_free(h->io, fresh, sizeof *fresh);
     return r;
 }
 

@@ -34,7 +34,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     const uint64_t one = 1;
     int saved = errno;
 
-    /* mo: release pairs with [signal] in count; what a handler may have to hand over. */
+    /* mo: release pairs with [counted] in count; what a handler may have to hand over. */
     (void)atomic_fetch_add_explicit(&counts[signo], 1, memory_order_release);
     /* mo: relaxed. It was set before this handler was installed. */
     if (write(atomic_load_explicit(&event_fd, memory_order_relaxed), &one, sizeof one) < 0)
@@ -99,6 +99,6 @@ void pirn__signal_poke(int channel)
 
 uint32_t pirn__signal_count(int signo)
 {
-    /* mo: acquire pairs with [signal] in the handler. */
+    /* mo: acquire pairs with [counted] in the handler. */
     return atomic_load_explicit(&counts[signo], memory_order_acquire);
 }
