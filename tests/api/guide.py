@@ -56,26 +56,31 @@ def blocks(page):
 
 def talk(program):
     """Two connections at once; one is still open when the signal comes."""
-    server = subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
-    first = server.stdout.readline()
-    port = int(first.rsplit(":", 1)[1])
-    with socket.create_connection(("127.0.0.1", port)) as one, socket.create_connection(
-        ("127.0.0.1", port)
-    ) as two:
-        for s, word in ((one, b"one"), (two, b"two"), (one, b"x" * 100000)):
-            s.sendall(word)
-            got = b""
-            while len(got) < len(word):
-                part = s.recv(65536)
-                assert part, "closed"
-                got += part
-            assert got == word
-        two.shutdown(socket.SHUT_WR)
-        assert two.recv(1) == b""
-        server.send_signal(signal.SIGINT)
-        rest = server.communicate(timeout=60)[0]
-        assert one.recv(1) == b""
+    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            first = server.stdout.readline()
+            port = int(first.rsplit(":", 1)[1])
+            with socket.create_connection(("127.0.0.1", port)) as one, socket.create_connection(
+                ("127.0.0.1", port)
+            ) as two:
+                for s, word in ((one, b"one"), (two, b"two"), (one, b"x" * 100000)):
+                    s.sendall(word)
+                    assert received(s, len(word)) == word
+                two.shutdown(socket.SHUT_WR)
+                assert two.recv(1) == b""
+                server.send_signal(signal.SIGINT)
+                rest = server.communicate(timeout=60)[0]
+                assert one.recv(1) == b""
+        finally:
+            server.kill()
     return server.returncode, first.replace(str(port), "PORT") + rest
+
+
+def received(s, n):
+    got = b""
+    while len(got) < n and (part := s.recv(65536)):
+        got += part
+    return got
 
 
 def run(program):
