@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "task/base/compiler.h"
+#include "task/cx.h"
 #include "task/op.h"
 #include "task/wake.h"
 
@@ -79,6 +81,30 @@ static inline bool chan_list_end_all(struct chan_list *l, enum chan_verdict verd
     while (l->first != NULL && wake_list_has_room(wakes))
         chan_list_end_first(l, verdict, wakes);
     return l->first == NULL;
+}
+
+/* pirn__wake_flush(), where most often there is nothing to flush. */
+static inline void chan_flush(struct wake_list *wakes)
+{
+    if (wakes->first != NULL || wakes->count != 0)
+        pirn__wake_flush(wakes);
+}
+
+/* pirn__op_waker_make() and _drop(), where most often it is a task's own. */
+static inline void chan_waker_make(struct op_waker *w, pirn_cx *cx)
+{
+    if (LIKELY(cx->cell != NULL)) {
+        w->vt = &pirn__borrowed_vt;
+        w->data = cx->cell;
+    } else {
+        pirn__op_waker_make(w, cx);
+    }
+}
+
+static inline void chan_waker_drop(struct op_waker *w)
+{
+    if (UNLIKELY(w->vt != NULL && w->vt != &pirn__borrowed_vt))
+        pirn__op_waker_drop(w);
 }
 
 /* The waker of this poll goes into @w, what was there comes out into *@fresh: to be dropped once the

@@ -25,7 +25,7 @@ void pirn__hub_init(struct hub *h, void (*destroy)(struct hub *h))
 void pirn__hub_leave(struct hub *h, struct wake_list *wakes, bool last)
 {
     spin_give(&h->lock);
-    pirn__wake_flush(wakes);
+    chan_flush(wakes);
     if (last)
         h->destroy(h);
 }
@@ -34,7 +34,7 @@ void pirn__hub_leave(struct hub *h, struct wake_list *wakes, bool last)
 static void flush_without_lock(struct hub *h, struct wake_list *wakes)
 {
     spin_give(&h->lock);
-    pirn__wake_flush(wakes);
+    chan_flush(wakes);
     spin_take(&h->lock);
 }
 
@@ -227,7 +227,7 @@ void pirn__hub_drop_wait(void *state)
         return;
     spin_take(&rx->hub->lock);
     hub_end_wait(rx, w);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
 }
 
 int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *given, const pirn_op_kind *kind,
@@ -239,7 +239,7 @@ int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *given, const pirn_op
     struct op_waker fresh;
     int r;
 
-    pirn__op_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, cx);
     spin_take(&h->lock);
     if (w->verdict == CHAN_CANCELED)
         r = -ECANCELED;
@@ -251,7 +251,7 @@ int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *given, const pirn_op
         hub_begin_wait(rx, w);
         chan_waker_swap(&w->waker, &fresh);
         spin_give(&h->lock);
-        pirn__op_waker_drop(&fresh);
+        chan_waker_drop(&fresh);
         cx_return_unit(cx);
         return r;
     }
@@ -259,8 +259,8 @@ int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *given, const pirn_op
         hub_end_wait(rx, w);
     else
         spin_give(&h->lock);
-    pirn__op_waker_drop(&fresh);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&fresh);
+    chan_waker_drop(&w->waker);
     pirn_op_done(op);
     return r;
 }
@@ -279,7 +279,7 @@ static void drop_hub_watch(void *state)
         chan_list_remove(&h->watching, w);
     spin_give(&h->lock);
     pirn__hub_let_go(h);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
 }
 
 static const pirn_op_kind hub_watch_kind = {sizeof(pirn_op_kind), "closed", drop_hub_watch};
@@ -309,16 +309,16 @@ int pirn__hub_closed_poll(pirn_op *op, pirn_cx *cx, struct hub *given)
     struct op_waker fresh;
     int r;
 
-    pirn__op_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, cx);
     spin_take(&h->lock);
     r = hub_watch_verdict(h, w, &fresh);
     spin_give(&h->lock);
-    pirn__op_waker_drop(&fresh);
+    chan_waker_drop(&fresh);
     if (r == PIRN_PENDING)
         return r;
     if (waited)
         pirn__hub_let_go(h);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
     pirn_op_done(op);
     return r;
 }

@@ -56,7 +56,7 @@ int pirn_mpsc_new(size_t elem_size, size_t capacity, void (*elem_drop)(void *ele
 void pirn__mpsc_leave(struct mpsc *c, struct wake_list *wakes, bool last)
 {
     spin_give(&c->lock);
-    pirn__wake_flush(wakes);
+    chan_flush(wakes);
     if (last)
         free(c);
 }
@@ -80,7 +80,7 @@ void pirn__mpsc_grant(struct mpsc *c, struct wake_list *wakes)
     while ((w = c->waiting.first) != NULL && w->want <= pirn__mpsc_room(c)) {
         if (!wake_list_has_room(wakes)) {
             spin_give(&c->lock);
-            pirn__wake_flush(wakes);
+            chan_flush(wakes);
             spin_take(&c->lock);
             continue;
         }
@@ -122,7 +122,7 @@ static void end_senders(struct mpsc *c, enum chan_verdict senders, enum chan_ver
     while (!chan_list_end_all(&c->waiting, senders, wakes) ||
            !chan_list_end_all(&c->watching, watchers, wakes)) {
         spin_give(&c->lock);
-        pirn__wake_flush(wakes);
+        chan_flush(wakes);
         spin_take(&c->lock);
     }
 }
@@ -162,7 +162,7 @@ void pirn_mpsc_rx_free(pirn_mpsc_rx *rx)
     mpsc_wake_receiver(c, &wakes);
     end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);
     spin_give(&c->lock);
-    pirn__wake_flush(&wakes);
+    chan_flush(&wakes);
     /* Nobody puts anything in from here on, and a receive that was pending takes nothing out. */
     pirn__mpsc_discard(c);
     spin_take(&c->lock);

@@ -21,7 +21,7 @@ static void drop_watch(void *state)
         chan_list_remove(&c->watching, w);
     last = mpsc_let_go(c);
     pirn__mpsc_leave(c, &wakes, last);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
 }
 
 static const pirn_op_kind watch_kind = {sizeof(pirn_op_kind), "mpsc closed", drop_watch};
@@ -60,18 +60,18 @@ int pirn_mpsc_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx)
     waited = w->chan != NULL;
     c = waited ? w->chan : mpsc_of_tx(tx);
     wake_list_init(&wakes);
-    pirn__op_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, cx);
     spin_take(&c->lock);
     r = watch_verdict(c, w, &fresh);
     if (r != PIRN_PENDING && waited)
         last = mpsc_let_go(c);
     pirn__mpsc_leave(c, &wakes, last);
-    pirn__op_waker_drop(&fresh);
+    chan_waker_drop(&fresh);
     if (r == PIRN_PENDING) {
         cx_return_unit(cx);
         return r;
     }
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
     pirn_op_done(op);
     return r;
 }

@@ -32,7 +32,7 @@ static void drop_receive(void *state)
         c->receiver = NULL;
     last = mpsc_let_go(c);
     pirn__mpsc_leave(c, &wakes, last);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
 }
 
 static const pirn_op_kind receive_kind = {sizeof(pirn_op_kind), "mpsc receive", drop_receive};
@@ -81,7 +81,7 @@ static NOINLINE int receive_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *given
     int result;
 
     wake_list_init(&wakes);
-    pirn__op_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, cx);
     spin_take(&c->lock);
     result = mpsc_look(c, w, r);
     if (result == PIRN_PENDING) {
@@ -92,12 +92,12 @@ static NOINLINE int receive_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *given
         last = wait_no_more(c, w);
     }
     pirn__mpsc_leave(c, &wakes, last);
-    pirn__op_waker_drop(&fresh);
+    chan_waker_drop(&fresh);
     if (result == PIRN_PENDING) {
         cx_return_unit(cx);
         return result;
     }
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
     pirn_op_done(op);
     if (result == -EBUSY)
         return pirn__error(result, "pirn_mpsc_recv: another operation waits here");

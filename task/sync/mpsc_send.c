@@ -116,7 +116,7 @@ static void drop_send(void *state)
     }
     last = mpsc_let_go(c);
     pirn__mpsc_leave(c, &wakes, last);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
 }
 
 static const pirn_op_kind send_kind = {sizeof(pirn_op_kind), "mpsc send", drop_send};
@@ -190,7 +190,7 @@ static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
     int r;
 
     wake_list_init(&wakes);
-    pirn__op_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, cx);
     spin_take(&c->lock);
     r = waited ? verdict_of(c, w, &fresh) : has_room(c, q->n);
     if (r == -EAGAIN)
@@ -200,12 +200,12 @@ static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
     if (r != PIRN_PENDING && waited)
         last = mpsc_let_go(c);
     pirn__mpsc_leave(c, &wakes, last);
-    pirn__op_waker_drop(&fresh);
+    chan_waker_drop(&fresh);
     if (r == PIRN_PENDING) {
         cx_return_unit(cx);
         return r;
     }
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
     pirn_op_done(op);
     return r;
 }

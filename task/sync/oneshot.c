@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A channel for one element.
  *
- * Everything is under one lock for a few instructions. In read-modify-writes, a send costs one, a
- * receive one, two if it waits, and each free one; waking a task is one more.
+ * Everything is under one lock for a few instructions, until only the receiver's handle is left: then the
+ * channel is no longer shared, and needs none. In read-modify-writes, a send costs one, a receive none if
+ * it comes later, two if it waits; waking its task is one more.
  *
  * Memory: freed with the last holder: the sender, the receiver, each operation that waits or has been
  * woken and not been polled since. */
@@ -18,13 +19,22 @@
 #include "task/sync/chan_wait.h"
 #include "task/sync/elem.h"
 
-/* guard: lock, but for what is immutable. */
+enum oneshot_stage {
+    ONESHOT_SHARED,
+    /* Only the receiver's handle is left. Whoever ended this had the lock, and does not give it back: it was
+     * the last touch but the handle's own. */
+    ONESHOT_READY, /* the element is there */
+    ONESHOT_OVER,  /* it was received */
+};
+
+/* guard: lock, but for what is immutable. One cache line, with an element of a word. */
 struct oneshot {
     struct spin lock;
-    /* In no word with the lock: compilers read several of them at once. */
-    _Alignas(uint64_t) bool sent; /* the element is in it, or was */
-    bool taken;                   /* and is not any more */
-    bool tx_gone, rx_closed, rx_gone;
+    _Atomic(uint8_t) stage; /* enum oneshot_stage; once it is not SHARED: guard: the receiver */
+    /* One byte, read alone: compilers read neighbours along. */
+    bool sent : 1;  /* the element is in it, or was */
+    bool taken : 1; /* and is not any more */
+    bool tx_gone : 1, rx_closed : 1, rx_gone : 1;
     uint32_t holders;
     void (*elem_drop)(void *elem); /* immutable */
     size_t elem_size;              /* immutable */
@@ -58,6 +68,8 @@ int pirn_oneshot_new(size_t elem_size, void (*elem_drop)(void *elem), pirn_onesh
     if (o == NULL)
         return pirn__error(-ENOMEM, "pirn_oneshot_new: no memory");
     spin_init(&o->lock);
+    /* mo: relaxed. Not shared yet. */
+    atomic_store_explicit(&o->stage, ONESHOT_SHARED, memory_order_relaxed);
     o->sent = o->taken = false;
     o->tx_gone = o->rx_closed = o->rx_gone = false;
     o->holders = 2;
@@ -67,6 +79,33 @@ int pirn_oneshot_new(size_t elem_size, void (*elem_drop)(void *elem), pirn_onesh
     *tx = (pirn_oneshot_tx *)o;
     *rx = (pirn_oneshot_rx *)o;
     return 0;
+}
+
+static enum oneshot_stage oneshot_stage_of(const struct oneshot *o)
+{
+    /* mo: acquire pairs with [oneshot] in leave_to_receiver: it was the last touch. */
+    return (enum oneshot_stage)atomic_load_explicit(&o->stage, memory_order_acquire);
+}
+
+/* guard: lock, which stays taken: only the receiver's handle is left, and this call's caller, who touches
+ * nothing any more. */
+static void leave_to_receiver(struct oneshot *o, enum oneshot_stage stage)
+{
+    /* mo: release pairs with [oneshot] in stage_of. */
+    atomic_store_explicit(&o->stage, (uint8_t)stage, memory_order_release);
+}
+
+/* The lock, for the receiver, unless it needs none. */
+static enum oneshot_stage lock_if_shared(struct oneshot *o)
+{
+    enum oneshot_stage stage;
+
+    for (unsigned tries = 0; (stage = oneshot_stage_of(o)) == ONESHOT_SHARED; tries++) {
+        if (spin_try(&o->lock))
+            break;
+        cpu_relax(tries);
+    }
+    return stage;
 }
 
 /* guard: lock. */
@@ -84,7 +123,7 @@ static void wake_end(struct oneshot *o, enum oneshot_end end, struct wake_list *
 static void leave_oneshot(struct oneshot *o, bool last, struct wake_list *wakes)
 {
     spin_give(&o->lock);
-    pirn__wake_flush(wakes);
+    chan_flush(wakes);
     if (last)
         free(o);
 }
@@ -98,8 +137,7 @@ static int end_sender(struct oneshot *o, const void *elem)
     int r = 0;
 
     wake_list_init(&wakes);
-    spin_take(&o->lock);
-    if (o->tx_gone)
+    if (lock_if_shared(o) != ONESHOT_SHARED || o->tx_gone)
         CLIENT_BUG("pirn_oneshot_send", "the sender was used or freed before");
     o->tx_gone = true;
     if (o->rx_closed) {
@@ -112,7 +150,10 @@ static int end_sender(struct oneshot *o, const void *elem)
         wake_end(o, ONESHOT_RX, &wakes);
     }
     wake_end(o, ONESHOT_TX, &wakes);
-    leave_oneshot(o, --o->holders == 0, &wakes);
+    if (--o->holders == 1 && o->sent && !o->rx_gone)
+        leave_to_receiver(o, ONESHOT_READY); /* nobody waited: nobody is woken */
+    else
+        leave_oneshot(o, o->holders == 0, &wakes);
     return r;
 }
 
@@ -150,40 +191,75 @@ void pirn_oneshot_rx_close(pirn_oneshot_rx *rx)
     struct oneshot *o = oneshot_of_rx(rx);
     struct wake_list wakes;
 
-    if (o == NULL)
+    if (o == NULL || lock_if_shared(o) != ONESHOT_SHARED)
         return;
     wake_list_init(&wakes);
-    spin_take(&o->lock);
     o->rx_closed = true;
     wake_end(o, ONESHOT_RX, &wakes);
     wake_end(o, ONESHOT_TX, &wakes);
     leave_oneshot(o, false, &wakes);
 }
 
-void pirn_oneshot_rx_free(pirn_oneshot_rx *rx)
+/* guard: lock, which it gives back. */
+static void free_shared(struct oneshot *o)
 {
-    struct oneshot *o = oneshot_of_rx(rx);
     struct wake_list wakes;
-    bool left, last;
+    bool left;
 
-    if (o == NULL)
-        return;
     wake_list_init(&wakes);
-    spin_take(&o->lock);
     if (o->rx_gone)
         CLIENT_BUG("pirn_oneshot_rx_free", "the receiver was freed before");
-    o->rx_closed = o->rx_gone = true;
+    o->rx_closed = true;
+    o->rx_gone = true;
     wake_end(o, ONESHOT_RX, &wakes);
     wake_end(o, ONESHOT_TX, &wakes);
     left = o->sent && !o->taken && o->elem_drop != NULL;
-    last = !left && --o->holders == 0;
-    leave_oneshot(o, last, &wakes);
+    leave_oneshot(o, !left && --o->holders == 0, &wakes);
     if (left) {
         /* Ours alone since rx_gone. */
         elem_discard(o->elem_drop, o->elem);
         spin_take(&o->lock);
         leave_oneshot(o, --o->holders == 0, &wakes);
     }
+}
+
+void pirn_oneshot_rx_free(pirn_oneshot_rx *rx)
+{
+    struct oneshot *o = oneshot_of_rx(rx);
+
+    if (o == NULL)
+        return;
+    switch (lock_if_shared(o)) {
+    case ONESHOT_SHARED:
+        free_shared(o);
+        return;
+    case ONESHOT_READY:
+        elem_discard(o->elem_drop, o->elem);
+        break;
+    case ONESHOT_OVER:
+        break;
+    }
+    free(o);
+}
+
+/* Not shared any more. */
+static int take_unshared(struct oneshot *o, enum oneshot_stage stage, void *elem)
+{
+    if (stage == ONESHOT_OVER)
+        return -EINVAL;
+    elem_move(elem, o->elem, o->elem_size);
+    /* mo: relaxed. Only the receiver reads it from here on. */
+    atomic_store_explicit(&o->stage, ONESHOT_OVER, memory_order_relaxed);
+    return 0;
+}
+
+/* guard: lock, which it gives back, or nobody needs any more. A receive has ended with @r. */
+static void leave_received(struct oneshot *o, int r)
+{
+    if (r == 0 && o->tx_gone && o->holders == 1)
+        leave_to_receiver(o, ONESHOT_OVER);
+    else
+        spin_give(&o->lock);
 }
 
 /* guard: lock. Return: PIRN_PENDING: nothing sent, and something may be. */
@@ -226,7 +302,7 @@ static void drop_oneshot_wait(struct chan_waiter *w, enum oneshot_end end)
     if (o->ends[end] == w)
         o->ends[end] = NULL;
     leave_oneshot(o, --o->holders == 0, &wakes);
-    pirn__op_waker_drop(&w->waker);
+    chan_waker_drop(&w->waker);
 }
 
 static void drop_oneshot_recv(void *state)
@@ -253,39 +329,53 @@ static int oneshot_error(int r)
     return r;
 }
 
-/* Under the lock, which it takes: looks, and waits. */
+/* guard: lock, which it gives back. The operation has ended with @r. */
+static void end_oneshot_wait(struct oneshot *o, enum oneshot_end end, const struct chan_waiter *w,
+                             int r)
+{
+    bool last = false;
+
+    if (w->chan != NULL) {
+        if (o->ends[end] == w)
+            o->ends[end] = NULL;
+        last = --o->holders == 0;
+    }
+    if (end == ONESHOT_RX)
+        leave_received(o, r);
+    else
+        spin_give(&o->lock);
+    if (last)
+        free(o);
+}
+
+/* Under the lock: looks, and waits. */
 static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum oneshot_end end,
                         void *elem)
 {
     struct chan_waiter *w = pirn_op_state(op, cx, &oneshot_kinds[end]);
     struct oneshot *o = w->chan != NULL ? w->chan : given;
     struct op_waker fresh;
-    struct wake_list wakes;
-    bool last = false;
+    enum oneshot_stage stage;
     int r;
 
-    wake_list_init(&wakes);
-    pirn__op_waker_make(&fresh, cx);
-    spin_take(&o->lock);
-    r = oneshot_look(o, end, w, elem);
+    chan_waker_make(&fresh, cx);
+    stage = lock_if_shared(o); /* it is shared if the operation waits, or is the sender's */
+    r = stage != ONESHOT_SHARED ? take_unshared(o, stage, elem) : oneshot_look(o, end, w, elem);
     if (r == PIRN_PENDING) {
         o->holders += w->chan == NULL;
         w->chan = o;
         chan_waker_swap(&w->waker, &fresh);
         o->ends[end] = w;
         op_set_armed(w, true);
-    } else if (w->chan != NULL) {
-        if (o->ends[end] == w)
-            o->ends[end] = NULL;
-        last = --o->holders == 0;
-    }
-    leave_oneshot(o, last, &wakes);
-    pirn__op_waker_drop(&fresh);
-    if (r == PIRN_PENDING) {
+        spin_give(&o->lock);
+        chan_waker_drop(&fresh);
         cx_return_unit(cx);
         return r;
     }
-    pirn__op_waker_drop(&w->waker);
+    if (stage == ONESHOT_SHARED)
+        end_oneshot_wait(o, end, w, r);
+    chan_waker_drop(&fresh);
+    chan_waker_drop(&w->waker);
     pirn_op_done(op);
     return oneshot_error(r);
 }
@@ -301,22 +391,33 @@ int pirn_oneshot_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_tx *tx)
 
 int pirn_oneshot_recv_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_rx *rx, void *elem)
 {
-    if (op->kind == NULL && rx == NULL)
-        return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
+    struct oneshot *o = oneshot_of_rx(rx);
+    enum oneshot_stage stage;
+
     if (!cx_take_unit(cx))
         return PIRN_PENDING;
-    return oneshot_wait(op, cx, oneshot_of_rx(rx), ONESHOT_RX, elem);
+    if (op->kind == NULL) {
+        if (o == NULL)
+            return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
+        stage = oneshot_stage_of(o);
+        if (stage != ONESHOT_SHARED)
+            return oneshot_error(take_unshared(o, stage, elem));
+    }
+    return oneshot_wait(op, cx, o, ONESHOT_RX, elem);
 }
 
 int pirn_oneshot_recv_try(pirn_oneshot_rx *rx, void *elem)
 {
     struct oneshot *o = oneshot_of_rx(rx);
+    enum oneshot_stage stage;
     int r;
 
     if (o == NULL)
         return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
-    spin_take(&o->lock);
+    stage = lock_if_shared(o);
+    if (stage != ONESHOT_SHARED)
+        return oneshot_error(take_unshared(o, stage, elem));
     r = take_element(o, elem);
-    spin_give(&o->lock);
+    leave_received(o, r);
     return r == PIRN_PENDING ? -EAGAIN : oneshot_error(r);
 }
