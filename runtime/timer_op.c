@@ -152,6 +152,8 @@ static int poll_inserted(struct timer *t, pirn_cx *cx, const char *call)
     }
     if (state == TIMER_WAITS)
         return PIRN_PENDING;
+    if (LIKELY(!(op_of_state(t)->flags & TIMER_HOLDS)))
+        t->home = NULL; /* nobody else knows it: ending it takes no lock again */
     return LIKELY(state == TIMER_FIRED) ? 0 : runtime_ended(call);
 }
 
