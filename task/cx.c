@@ -124,8 +124,10 @@ uint64_t pirn_task_id(void)
 
 struct pirn_cx *pirn__cx_current(void)
 {
-    struct pirn_cx *cx = pirn__scope.cx != NULL ? pirn__scope.cx->root : pirn__scope.blocking;
+    struct pirn_cx *cx = pirn__scope.cx != NULL ? pirn__scope.cx->root : NULL;
 
+    if (cx == NULL)
+        cx = pirn__scope.blocking;
     return cx != NULL && cx->ops != NULL && pirn__scope.dropping == NULL ? cx : NULL;
 }
 

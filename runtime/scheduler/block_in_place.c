@@ -26,13 +26,15 @@ static void call_fn(void *arg)
 /* On this thread waiting is allowed meanwhile. Return: false: it faulted. */
 static bool call_contained(struct blocking_call *c)
 {
-    struct pirn_cx *cx = pirn__scope.cx;
+    struct pirn_cx *cx = pirn__scope.cx, *blocking = pirn__scope.blocking;
     unsigned busy = pirn__scope.busy;
     bool whole;
 
     pirn__scope.busy = 0;
     pirn__scope.cx = NULL; /* pirn_now() reads the clock */
+    pirn__scope.blocking = cx != NULL ? cx->root : blocking;
     whole = pirn__contain(call_fn, c);
+    pirn__scope.blocking = blocking;
     pirn__scope.busy = busy;
     pirn__scope.cx = cx;
     if (cx != NULL && cx->root != NULL)

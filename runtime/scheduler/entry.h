@@ -18,6 +18,7 @@ struct entry {
     uint64_t task_id;
     unsigned busy;
     void *runtime, *guards;
+    struct pirn_cx *blocking;
 };
 
 /* The thread is in @h, driving nothing of it. */

@@ -351,6 +351,53 @@ static void of_a_local_task(struct flavor f)
 }
 EACH_FLAVOR(settle_nest, of_a_local_task)
 
+/* In pirn_block_in_place() too the group is its task's. */
+struct in_place {
+    pirn_group *group;
+    struct gate gate;
+    _Atomic(int) drops;
+};
+
+static int make_group(void *user)
+{
+    struct in_place *p = user;
+    struct closure c = {gate_poll, gate_drop, &p->gate};
+
+    EQ(pirn_group_new(NULL, NULL, PIRN_NEVER, 0, &p->group), 0);
+    EQ(pirn_group_spawn(p->group, &closure_desc, &c, NULL), 0);
+    return 0;
+}
+
+static int in_place_poll(void *user, pirn_cx *cx, int *out)
+{
+    (void)cx;
+    EQ(pirn_block_in_place(make_group, user), 0);
+    *out = 4;
+    return 0;
+}
+
+static void in_place_drop(void *user)
+{
+    struct in_place *p = user;
+
+    EQ(p->gate.drops, 1);
+    pirn_group_free(p->group);
+    p->drops++;
+}
+
+static void made_in_place(struct flavor f)
+{
+    pirn_runtime *rt = rt_on(f);
+    static struct in_place p;
+
+    memset(&p, 0, sizeof p);
+    ends_done(pirn_runtime_handle(rt),
+              spawn_dropping(pirn_runtime_handle(rt), in_place_poll, in_place_drop, &p), 4);
+    EQ(p.drops, 1);
+    rt_free(rt);
+}
+EACH_MT(settle_nest, made_in_place)
+
 /* ---- nobody's groups -------------------------------------------------------------------------------------- */
 
 struct stray {
@@ -391,6 +438,32 @@ static void freed_in_a_drop(struct flavor f)
     rt_free(rt);
 }
 EACH_FLAVOR(settle_nest, freed_in_a_drop)
+
+/* A group lives on after its runtime. */
+static void after_the_runtime(struct flavor f)
+{
+    pirn_runtime *rt = rt_on(f);
+    static struct gate gates[2];
+    struct closure c[2] = {{gate_poll, gate_drop, &gates[0]}, {gate_poll, gate_drop, &gates[1]}};
+    pirn_result res;
+    pirn_group *g;
+
+    memset(gates, 0, sizeof gates);
+    EQ(pirn_group_new(pirn_runtime_handle(rt), NULL, pirn_after(1000 * PIRN_SEC), 0, &g), 0);
+    EQ(pirn_group_spawn(g, &closure_desc, &c[0], NULL), 0);
+    pirn_runtime_free(rt);
+    EQ(pirn_group_spawn(g, &closure_desc, &c[1], NULL), 0);
+    EQ(pirn_group_len(g), 2);
+    for (int i = 0; i < 2; i++) {
+        EQ(gates[i].drops, 1);
+        EQ(pirn_group_next_try(g, &res, NULL), 0);
+        EQ(res.outcome, PIRN_CANCELLED);
+    }
+    EQ(pirn_group_next_try(g, &res, NULL), PIRN_EOF);
+    pirn_group_free(g);
+    EQ(tally.live, 0);
+}
+EACH_FLAVOR(settle_nest, after_the_runtime)
 
 /* One group after the other, each freed with a child alive: they do not pile up. */
 struct serial {

@@ -50,7 +50,8 @@ enum {
  * @flags: PIRN_GROUP_*
  * @out: receives the group, to be freed with pirn_group_free()
  *
- * In a poll, or in a blocking task, the task or root that is polled owns it from here on.
+ * In a poll, a blocking one or pirn_block_in_place() included, the task or root that is polled owns it from here
+ * on.
  *
  * Return: 0; -EINVAL (@out is NULL, or unknown flags); -ENOMEM; PIRN_ENORUNTIME.
  * (tokio: JoinSet::new, TaskTracker::new)
@@ -62,8 +63,8 @@ PIRN_API PIRN_MUST_USE int pirn_group_new(pirn_handle *h, pirn_group *parent, pi
  * pirn_group_free() - end the group: cancel its children, drop results that were not taken; NULL is fine
  *
  * In the task that owns it: returns at once; children that are alive are waited for by the task's end.
- * On a plain thread (or a blocking task's), of a group that no task owns: waits until they are gone.
- * In a drop, a hook or a task that does not own it: returns at once, and the group's memory goes with
+ * On a thread that runs no tasks, of a group that no task owns: waits until they are gone; another thread
+ * drives a current-thread runtime meanwhile. In a drop, a hook or a task that does not own it: returns at once, and the group's memory goes with
  * its last child, so children of such a group must not point into what ends before. Operations that
  * wait on the group return -ECANCELED.
  *
