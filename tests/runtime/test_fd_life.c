@@ -4,6 +4,7 @@
 #include "watching.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -340,6 +341,43 @@ static void they_are_counted(struct flavor flavor)
     rt_free(rt);
 }
 EACH_FLAVOR(fd_life, they_are_counted)
+
+/* ---- in a foreign loop ----------------------------------------------------------------------------------- */
+
+static int readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+
+    return poll(&p, 1, 0);
+}
+
+/* The runtime's descriptor tells of a descriptor that is registered, and no more once a turn has taken it in. */
+Test(fd_life, in_a_foreign_loop, .timeout = LIMIT_S)
+{
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    struct watching w = {.interest = PIRN_READABLE};
+    int fd = watching_eventfd(&w, h, 0), loop = pirn_runtime_fd(rt);
+
+    for (int i = 0; i < 3; i++) {
+        w.join = spawn_watching(h, &w);
+        EQ(pirn_runtime_turn(rt, 0, NULL), 0);
+        CHECK(!pirn_join_is_finished(w.join));
+        EQ(readable(loop), 0);
+        add_to(fd, 1);
+        EQ(readable(loop), 1);
+        for (int turns = 0; !pirn_join_is_finished(w.join); turns++) {
+            CHECK(turns < 3);
+            CHECK(pirn_runtime_turn(rt, 0, NULL) >= 0);
+        }
+        join_done(w.join, 0);
+        while (pirn_runtime_turn(rt, 0, NULL) > 0)
+            ;
+        EQ(readable(loop), 0);
+    }
+    watching_end(&w);
+    rt_free(rt);
+}
 
 /* ---- misuse ----------------------------------------------------------------------------------------------------------- */
 
