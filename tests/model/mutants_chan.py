@@ -146,7 +146,14 @@ MUTANTS = [
     Mutant("oneshot-left-behind", ONESHOT,
            "left = o->sent && !o->taken && o->elem_drop != NULL;",
            "left = false;",
-           ["oneshot_close", "oneshot_polled"]),
+           ["oneshot_polled"]),
+    Mutant("oneshot-ready-and-left-behind", ONESHOT,
+           """    case ONESHOT_READY:
+        elem_discard(o->elem_drop, o->elem);
+        break;""",
+           """    case ONESHOT_READY:
+        break;""",
+           ["oneshot_close"]),
     Mutant("oneshot-taken-from-what-is-freed", ONESHOT,
            """    if (w->chan != NULL && own_gone)
         return -ECANCELED;
