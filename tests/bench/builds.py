@@ -39,6 +39,12 @@ def library(name):
                                                      check=False).returncode
 
 
+def header(name):
+    return have("gcc") and not subprocess.run(["gcc", "-E", "-"], input=f"#include <{name}>\n",
+                                              capture_output=True, text=True,
+                                              check=False).returncode
+
+
 C = (("meson", have), ("ninja", have), ("gcc", have))
 # What a program takes, to be built or to be run against, and whether it is there.
 TOOLS = {
@@ -46,6 +52,7 @@ TOOLS = {
     "tokio": (("cargo", have), ("tokio", crates)),
     "go": (("go", have),),
     "uv": (*C, ("libuv", library)),
+    "http": (*C, ("http_parser.h", header), ("wrk", have)),
     "nginx": (("wrk", have),),
 }
 
@@ -90,12 +97,14 @@ def build_c(folder="bench", options=("-Drcu=true",), programs=ROWS):
     tree = os.path.join(BUILD, folder)
     set_up_as = ["meson", "setup", tree, ROOT, "--buildtype=release", "-Db_lto=true",
                  "-Dtests=false", "-Ddemo=true", "-Dbenchmarks=true", *options]
-    stamp = os.path.join(tree, "made-for.json")  # other options begin anew
-    if read(stamp) != json.dumps(set_up_as):
+    # Other options, or something more to build with, begin anew.
+    made_for = json.dumps([set_up_as, lacks("uv"), lacks("http")])
+    stamp = os.path.join(tree, "made-for.json")
+    if read(stamp) != made_for:
         shutil.rmtree(tree, ignore_errors=True)
         command(set_up_as, env={"CC": "gcc", **os.environ})
         with open(stamp, "w", encoding="utf-8") as f:
-            json.dump(set_up_as, f)
+            f.write(made_for)
     command(["ninja", "-C", tree, *programs])  # it sees by itself when meson's files have changed
     return tree
 

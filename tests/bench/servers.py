@@ -61,18 +61,15 @@ def c_program(name, folder=builds.OWN):
     return lambda: os.path.join(builds.build_c(programs=(path,)), path)
 
 
-def pirn_example(name):
-    """A server of docs/examples, which this version may not have yet."""
-    if not os.path.exists(os.path.join(builds.ROOT, "docs", "examples", f"{name}.c")):
-        raise Unavailable(f"there is no docs/examples/{name}.c")
-    return c_program(name, os.path.join("docs", "examples"))()
+def example(name):
+    return c_program(name, os.path.join("docs", "examples"))
 
 
 def echo_builders():
     """{program: what builds it, and what that takes}"""
     return {
         "floor": (c_program("bench-echo-floor"), "pirn"),
-        "pirn": (lambda: pirn_example("echo_server"), "pirn"),
+        "pirn": (example("echo_server"), "pirn"),
         "tokio": (lambda: builds.build_tokio("echo", "echo-tokio"), "tokio"),
         "go": (lambda: builds.build_go("echo", "echo-go"), "go"),
         "uv": (c_program("bench-echo-uv"), "uv"),
@@ -323,22 +320,27 @@ def resting(bench):
 # ---- HTTP -------------------------------------------------------------------------------------
 
 
+HTTP = {
+    "nginx": ("nginx", ()),
+    "pirn, current thread": ("pirn", ("--current-thread",)),
+    "pirn, one worker": ("pirn", ONE_WORKER),
+}
+
+
 def http_builders():
-    return {
-        "nginx": (builds.fetch_nginx, "nginx"),
-        "pirn, one worker": (lambda: pirn_example("http_server"), "pirn"),
-    }
+    return {"nginx": (builds.fetch_nginx, "nginx"), "pirn": (example("http_server"), "http")}
 
 
-def http_command(name, path, port, root):
+def http_command(paths, name, port, root):
     """nginx has its configuration, and whatever else it writes, beside the root."""
-    if name != "nginx":
-        return [path, str(port), root, *ONE_WORKER]
+    program, options = HTTP[name]
+    if program != "nginx":
+        return [paths[program], str(port), root, *options]
     own = os.path.dirname(root)
     conf = os.path.join(own, "nginx.conf")
     with open(conf, "w", encoding="utf-8") as f:
         f.write(NGINX.replace("PORT", str(port)).replace("ROOT", root))
-    return [path, "-p", own, "-c", conf]
+    return [paths[program], "-p", own, "-c", conf]
 
 
 def expect_file(url, content):
@@ -366,7 +368,7 @@ def http_once(paths, name, root, content, connections, seconds):
     port = free_port()
     url = f"http://127.0.0.1:{port}/file"
     tells = name != "nginx"
-    command = http_command(name, paths[name], port, root)
+    command = http_command(paths, name, port, root)
     with server(command, port, cpus()[0], tells) as process:
         expect_file(url, content)
         before = cpu_seconds(process.pid)
@@ -390,8 +392,8 @@ def http(bench):
         os.mkdir(root)
         with open(os.path.join(root, "file"), "wb") as f:
             f.write(content)
-        figures = in_turns(bench, list(paths), lambda name: http_once(
-            paths, name, root, content, connections, seconds))
+        figures = in_turns(bench, [name for name, (program, _) in HTTP.items() if program in paths],
+                           lambda name: http_once(paths, name, root, content, connections, seconds))
     if not args.smoke:
         price = ratio(figures, "per_cpu_second", "nginx")
         report.line([f"HTTP, {connections} connections", "requests/s", "per CPU s", "of nginx",
