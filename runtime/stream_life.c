@@ -135,11 +135,28 @@ int pirn_pipe_new(pirn_handle *h, pirn_stream **reader, pirn_stream **writer)
 
 /* ---- what can be set, and asked ------------------------------------------------------------------ */
 
+/* The kernel does not tell a Unix socket's own end of its half close: a write that waits is woken here. If an
+ * event of another kind comes before it tries again, it goes on waiting, for room or the peer's end. */
+static void end_waiting_write(struct registration *r)
+{
+    struct wake_list wakes;
+    uint32_t word;
+
+    wake_list_init(&wakes);
+    word = pirn__readiness_end(&r->ready, READY_WRITE | READY_WRITE_CLOSED);
+    pirn__registration_tell(r, word, READY_WRITE, &wakes);
+    pirn__wake_flush(&wakes);
+}
+
 int pirn_stream_shutdown(pirn_stream *s)
 {
     if (s == NULL)
         return pirn__error(-EINVAL, "pirn_stream_shutdown: the stream is NULL");
-    return shutdown(s->reg.fd, SHUT_WR) == 0 ? 0 : pirn__net_error(-errno, "pirn_stream_shutdown");
+    if (shutdown(s->reg.fd, SHUT_WR) != 0)
+        return pirn__net_error(-errno, "pirn_stream_shutdown");
+    if (s->kind == STREAM_UNIX)
+        end_waiting_write(&s->reg);
+    return 0;
 }
 
 /* Of a setting for TCP alone. */

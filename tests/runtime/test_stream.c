@@ -171,7 +171,7 @@ static void tasks_that_wait_are_cancelled(struct flavor f)
     pirn_runtime *rt = rt_on(f);
     pirn_handle *h = pirn_runtime_handle(rt);
     static struct reader r[2];
-    struct ends e = tcp_ends(h);
+    struct ends e = tcp_ends(h), other;
     pirn_join *j[2];
     int fds = count_fds();
 
@@ -184,8 +184,9 @@ static void tasks_that_wait_are_cancelled(struct flavor f)
     ends_done(h, j[1], 0); /* reads the end */
     EQ(count_fds(), fds - 2);
     e = tcp_ends(h);
+    other = tcp_ends(h);
     for (int i = 0; i < 2; i++) {
-        r[i] = (struct reader){.s = i == 0 ? e.a : e.b};
+        r[i] = (struct reader){.s = i == 0 ? e.a : other.a};
         j[i] = spawn_dropping(h, read_for_ever, reader_drop, &r[i]);
     }
     pirn_runtime_free(rt);
@@ -193,6 +194,8 @@ static void tasks_that_wait_are_cancelled(struct flavor f)
         CHECK(r[i].s == NULL);
         join_is(j[i], PIRN_CANCELLED, -ECANCELED);
     }
+    pirn_stream_unref(e.b);
+    pirn_stream_unref(other.b);
     EQ(tally.live, 0);
 }
 EACH_FLAVOR(stream, tasks_that_wait_are_cancelled)
@@ -359,6 +362,35 @@ static void reset_mid_write(struct flavor f)
     rt_free(rt);
 }
 EACH_FLAVOR(stream, reset_mid_write)
+
+/* A half close from elsewhere ends a write that waits for room, and a close by the peer a read. */
+Test(stream, shut_down_under_an_operation)
+{
+    static char big[8 << 20];
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+
+    for (int i = 0; i < 2; i++) {
+        struct ends e = i == 0 ? tcp_ends(h) : unix_ends(h);
+        struct transfer w = {.s = e.a, .from = big, .n = sizeof big};
+        struct wakes k = {0};
+        pirn_op op = {0};
+
+        EQ(poll_once(&k, write_all_step, &w, &op), PIRN_PENDING);
+        EQ(pirn_stream_shutdown(e.a), 0);
+        rt_idle(rt);
+        EQ(k.woken, 1);
+        EQ(poll_once(&k, write_all_step, &w, &op), -EPIPE);
+        w.buf = big;
+        EQ(poll_once(&k, read_step, &w, &op), PIRN_PENDING);
+        pirn_stream_unref(e.b); /* with bytes unread: TCP resets */
+        rt_idle(rt);
+        EQ(k.woken, 2);
+        EQ(poll_once(&k, read_step, &w, &op), -ECONNRESET);
+        pirn_stream_unref(e.a);
+    }
+    rt_free(rt);
+}
 
 /* ---- adoption --------------------------------------------------------------------------------------- */
 
