@@ -5,6 +5,8 @@
 
 static pirn_mpsc_tx *tx;
 static pirn_mpsc_rx *rx;
+static pirn_watch_tx *watch_tx;
+static pirn_watch_rx *watch_rx;
 
 static void make(size_t capacity)
 {
@@ -57,8 +59,6 @@ Test(channel_wait, deadlines, .timeout = 20)
 {
     pirn_oneshot_tx *one_tx;
     pirn_oneshot_rx *one_rx;
-    pirn_watch_tx *watch_tx;
-    pirn_watch_rx *watch_rx;
     pirn_broadcast_tx *cast_tx;
     pirn_broadcast_rx *cast_rx;
     uint64_t missed = 5;
@@ -222,6 +222,67 @@ Test(channel_wait, channels_outlive_the_runtime)
     make_away();
 }
 
+/* ---- the caller's code --------------------------------------------------------------------------- */
+
+static _Atomic(int) values_dropped;
+
+static int faulting_clone(void *to, const void *from)
+{
+    (void)to;
+    (void)from;
+    pirn_fault(9, "a clone that faults");
+}
+
+static void count_value(void *elem)
+{
+    (void)elem;
+    values_dropped++;
+}
+
+static int copy_poll(void *user, pirn_cx *cx, int *out)
+{
+    (void)user;
+    (void)cx;
+    return pirn_watch_get(watch_rx, out);
+}
+
+static bool never_modified(void *elem, void *arg)
+{
+    (void)elem;
+    (void)arg;
+    CHECK(false);
+    return false;
+}
+
+static int modify_poll(void *user, pirn_cx *cx, int *out)
+{
+    (void)user;
+    (void)cx;
+    (void)out;
+    return pirn_watch_send_modify(watch_tx, never_modified, NULL);
+}
+
+/* A clone that faults ends the task that copies, and leaves nothing held. */
+Test(channel_wait, a_fault_in_a_clone_is_its_tasks)
+{
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    pirn_join *copies, *modifies;
+    int v = 1;
+
+    EQ(pirn_watch_new(sizeof v, &v, faulting_clone, count_value, &watch_tx, &watch_rx), 0);
+    copies = spawn(h, copy_poll, NULL);
+    modifies = spawn(h, modify_poll, NULL);
+    rt_idle(rt);
+    join_is(copies, PIRN_FAULTED, 9);
+    join_is(modifies, PIRN_FAULTED, 9);
+    EQ(values_dropped, 0);
+    pirn_watch_tx_unref(watch_tx);
+    pirn_watch_rx_free(watch_rx);
+    EQ(values_dropped, 1);
+    rt_free(rt);
+}
+
 /* ---- memory -------------------------------------------------------------------------------------- */
 
 static _Atomic(int) fail_in; /* that many calls from now, one fails; 0: none */
@@ -272,8 +333,7 @@ Test(channel_wait, each_allocation_fails)
 {
     pirn_oneshot_tx *one_tx;
     pirn_oneshot_rx *one_rx;
-    pirn_watch_tx *watch_tx;
-    pirn_watch_rx *watch_rx, *watch_more;
+    pirn_watch_rx *watch_more;
     pirn_broadcast_tx *cast_tx;
     pirn_broadcast_rx *cast_rx, *cast_more;
     int v = 1;
