@@ -388,6 +388,7 @@ static const struct row to_settling_rows[] = {
     {"not running", 0, 3 * R + NO + JI, ABORTS, 0},
     {"complete", 0, 2 * R + CO + JI, ABORTS, 0},
     {"settles already", 0, 3 * R + RU + JI + SE, ABORTS, 0},
+    {"running and complete", 0, 3 * R + RU + CO + JI, ABORTS, 0},
 };
 
 FOLLOWS_ITS_ROWS(to_settling, (pirn__state_to_settling(s), NOTHING))
@@ -402,6 +403,7 @@ static const struct row to_settled_rows[] = {
     {"does not settle", 0, 3 * R + RU + JI, ABORTS, 0},
     {"settled already", 0, 3 * R + NO + JI + SE, ABORTS, 0},
     {"complete", 0, 2 * R + CO + JI, ABORTS, 0},
+    {"running and complete", 0, 3 * R + RU + CO + JI + SE, ABORTS, 0},
 };
 
 FOLLOWS_ITS_ROWS(to_settled, (pirn__state_to_settled(s), NOTHING))
@@ -411,6 +413,7 @@ static const struct row end_settling_rows[] = {
     {"detached", 0, 1 * R + RU + CA + SE, NOTHING, 1 * R + RU + CA},
     {"does not settle", 0, 1 * R + RU + CA, ABORTS, 0},
     {"settled already", 0, 3 * R + NO + JI + SE, ABORTS, 0},
+    {"running and complete", 0, 3 * R + RU + CO + JI + SE, ABORTS, 0},
 };
 
 FOLLOWS_ITS_ROWS(end_settling, (pirn__state_end_settling(s), NOTHING))
