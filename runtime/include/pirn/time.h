@@ -3,7 +3,8 @@
  *
  * Deadlines are pirn_time: absolute, ns, by the runtime's clock, which is CLOCK_MONOTONIC unless it was
  * paused. pirn_now() and pirn_after() are in pirn/task.h. A timer is never early; it is late by up to
- * 66 us, for deadlines are rounded up to a tick, and by what runs before it. PIRN_NEVER is no deadline.
+ * 66 us, for deadlines are rounded up, and by what runs before it; in a task that is always ready by up to
+ * a millisecond more, for no clock is read only for it. PIRN_NEVER is no deadline.
  *
  * Timers belong to the thread that runs the task, and need one that drives: on the current-thread flavour
  * nothing fires while nobody is inside pirn_block_on() or pirn_runtime_turn(). Under pirn_poll_with()
@@ -24,8 +25,9 @@ extern "C" {
 /**
  * pirn_sleep_poll() - wait until a point in time
  * @op: idle, or pending in this call
- * @at: the deadline; past: at once. Of a pending op it is not looked at: pirn_sleep_poll(&f->op, cx,
- *      pirn_after(PIRN_SEC)) may be written where it is polled again and again
+ * @at: the deadline; past for a millisecond, or by the pirn_now() of this poll: at once. Of a pending op it
+ *      is not looked at: pirn_sleep_poll(&f->op, cx, pirn_after(PIRN_SEC)) may be written where it is
+ *      polled again and again
  *
  * Takes a unit of budget when it ends. Dropped half-way: nothing is lost.
  * Threads: the one that polls. (tokio: time::sleep_until, sleep)
@@ -52,7 +54,8 @@ PIRN_API PIRN_MUST_USE int pirn_sleep_after_poll(pirn_op *op, pirn_cx *cx, int64
  * @at: earlier or later than before, or PIRN_NEVER
  *
  * Also when the old deadline is past and that was not seen yet. In the poll of its task nothing more is to be
- * done. Elsewhere (pirn_poll_with()) a sleep whose waker was woken already is to be polled again.
+ * done. Elsewhere (a root, pirn_poll_with()) one whose waker was woken already, or that had no deadline,
+ * is to be polled again.
  * Threads: the one that polls. (tokio: Sleep::reset)
  */
 PIRN_API void pirn_sleep_reset(pirn_op *op, pirn_time at);
@@ -148,8 +151,8 @@ PIRN_API void pirn_interval_reset(pirn_interval *i, pirn_time at);
  * @h: NULL: the current runtime
  *
  * From now on pirn_now() in it stands still, on every thread that is in it, and deadlines count to the
- * nanosecond. When nothing is ready, the thread that drives does not sleep: the clock goes on to the
- * first timer at once, unless a blocking task waits or runs. Only what is outside of it (descriptors, other
+ * nanosecond. When nothing is ready, the thread that drives (turns too) does not sleep: the clock goes on to
+ * the first timer at once, unless a blocking task waits or runs. Only what is outside of it (descriptors, other
  * threads) takes real time. Deadlines given to calls that block a thread
  * (…_wait, pirn_runtime_shutdown()) are still by CLOCK_MONOTONIC.
  * PIRN_RT_PAUSED in pirn_runtime_opts.flags does it from the start.
