@@ -21,7 +21,8 @@ static int clock_runtime(pirn_handle **h, const char *call)
                                     "%s: no handle given, and this thread is in no runtime", call);
 }
 
-/* What this poll has read of it is not the time any more; and the driver has more, or less, to wait. */
+/* What this poll has read of it is not the time any more; and the driver has more, or less, to
+ * wait. */
 static void clock_changed(struct pirn_handle *h, struct timers *t)
 {
     const struct pirn_cx *cx = pirn__scope.cx;

@@ -12,7 +12,8 @@
 #include "task/base/scope.h"
 #include "task/cx.h"
 
-/* ---- the time ----------------------------------------------------------------------------------- */
+/* ---- the time -----------------------------------------------------------------------------------
+ * */
 
 /* By the clock of the runtime this thread is in. */
 static pirn_time read_clock(void)
@@ -45,7 +46,8 @@ pirn_time pirn_after(int64_t ns)
     return ns > PIRN_NEVER - now ? PIRN_NEVER : now + ns;
 }
 
-/* ---- sleep and timeout ---------------------------------------------------------------------------- */
+/* ---- sleep and timeout
+ * ---------------------------------------------------------------------------- */
 
 static const struct op_kind sleep_kind = TIMER_OP_KIND("sleep");
 static const struct op_kind timeout_kind = TIMER_OP_KIND("timeout");

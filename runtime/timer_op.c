@@ -76,7 +76,8 @@ struct timer *pirn__timer_op_begin(pirn_op *op, pirn_cx *cx, const struct op_kin
     return t;
 }
 
-/* The tick of the thread that drives @h, if this is one and ticks are what its clock says; else NULL. */
+/* The tick of the thread that drives @h, if this is one and ticks are what its clock says; else
+ * NULL. */
 static const uint64_t *known_tick(const pirn_cx *cx, const struct pirn_handle *h)
 {
     const struct spawner *sp = spawner_here(h);
@@ -85,7 +86,8 @@ static const uint64_t *known_tick(const pirn_cx *cx, const struct pirn_handle *h
                                                                              : NULL;
 }
 
-/* What time it is, by what this poll or its thread has read already; where there is nothing, now. */
+/* What time it is, by what this poll or its thread has read already; where there is nothing, now.
+ * */
 static pirn_time known_time(const pirn_cx *cx, const struct pirn_handle *h)
 {
     const uint64_t *tick;

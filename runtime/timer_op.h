@@ -3,13 +3,14 @@
  *
  * Its state is a struct timer. It goes the way
  *     put off -> inserted -> fired
- * and ends from anywhere. Put off (`home` NULL): only `when` is set, and a poll compares it with what
- * time is known without asking. A task's is inserted when the task really waits; one that is polled from
- * elsewhere at once, for nobody would come to do it.
+ * and ends from anywhere. Put off (`home` NULL): only `when` is set, and a poll compares it with
+ * what time is known without asking. A task's is inserted when the task really waits; one that is
+ * polled from elsewhere at once, for nobody would come to do it.
  *
- * A length of time becomes a deadline as late as that: `when` is the length, and the flags have the tick
- * in which it began. It ends to count from when the clock is read, which is in that tick, or when the next
- * one is noticed: later than it began, so that it is never early, and by a tick at most.
+ * A length of time becomes a deadline as late as that: `when` is the length, and the flags have the
+ * tick in which it began. It ends to count from when the clock is read, which is in that tick, or
+ * when the next one is noticed: later than it began, so that it is never early, and by a tick at
+ * most.
  *
  * guard: who polls or drops the operation; of an inserted timer see runtime/time/timers.h. */
 #ifndef PIRN_RUNTIME_TIMER_OP_H
@@ -46,8 +47,8 @@ void pirn__timer_op_drop(void *state);
         {sizeof(pirn_op_kind), called, pirn__timer_op_drop}, pirn__timer_op_wait                   \
     }
 
-/* The usual beginning, of a task's that is idle: put off, with nothing read but the tick. Return: false: nothing
- * has happened; it is to begin as below. @flags: 0, or TIMER_LENGTH. */
+/* The usual beginning, of a task's that is idle: put off, with nothing read but the tick. Return:
+ * false: nothing has happened; it is to begin as below. @flags: 0, or TIMER_LENGTH. */
 static inline bool timer_op_put_off(pirn_op *op, pirn_cx *cx, const struct op_kind *k, int64_t when,
                                     uint64_t flags)
 {

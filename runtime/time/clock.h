@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The clock of one runtime: the system's, unless it was paused for a test. Then it stands still, and
- * moves when it is told; resumed, it goes on from where it stood.
+/* The clock of one runtime: the system's, unless it was paused for a test. Then it stands still,
+ * and moves when it is told; resumed, it goes on from where it stood.
  *
  * guard: `lock` for who changes it; readers take none: each field is read by itself. */
 #ifndef PIRN_RUNTIME_TIME_CLOCK_H
@@ -51,8 +51,8 @@ static inline bool rt_clock_is_paused(const struct clock *c)
 /* A sleep that was reckoned before it changed is not right any more. */
 static inline uint32_t rt_clock_changes(const struct clock *c)
 {
-    /* mo: seq_cst pairs with [park]: it changes, then whoever sleeps is looked for; a sleep is announced,
-     * then we look. */
+    /* mo: seq_cst pairs with [park]: it changes, then whoever sleeps is looked for; a sleep is
+     * announced, then we look. */
     return atomic_load_explicit(&c->changes, memory_order_seq_cst);
 }
 

@@ -173,7 +173,8 @@ void pirn__timers_close(struct timers *t, struct wake_list *l)
     } while (end_some(t, l));
 }
 
-/* ---- for a clock that is paused --------------------------------------------------------------- */
+/* ---- for a clock that is paused ---------------------------------------------------------------
+ * */
 
 pirn_time pirn__timers_earliest(struct timers *t)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The timers of one thread that runs tasks, or of its runtime's plain threads: a wheel under a lock of
- * its own, which wakes who waits.
+/* The timers of one thread that runs tasks, or of its runtime's plain threads: a wheel under a lock
+ * of its own, which wakes who waits.
  *
  * A timer lies in an operation; its waker is borrowed (task/wake.h), so the wake is made under the
  * lock, and whoever drops the operation takes the same lock first. After that nobody refers to it.
  *
- * guards: timer.home: the operation's owner. timer.next, link, when, waker: the lock of `home`, while
- * it has one; else the owner. */
+ * guards: timer.home: the operation's owner. timer.next, link, when, waker: the lock of `home`,
+ * while it has one; else the owner. */
 #ifndef PIRN_RUNTIME_TIME_TIMERS_H
 #define PIRN_RUNTIME_TIME_TIMERS_H
 
@@ -37,8 +37,8 @@ enum timer_state {
 
 void pirn__timers_init(struct timers *t, pirn_time start);
 
-/* @timer is zeroed, but for its waker; @at is not PIRN_NEVER. Into closed ones: it ends at once, and
- * nobody is woken.
+/* @timer is zeroed, but for its waker; @at is not PIRN_NEVER. Into closed ones: it ends at once,
+ * and nobody is woken.
  * Return: whether it is the first to be due: then whoever sleeps until pirn__timers_next() is to be
  * told, if that is another thread. A sleeper announces itself first and reads `next` second. */
 bool pirn__timers_insert(struct timers *t, struct timer *timer, pirn_time at);
@@ -56,8 +56,8 @@ enum timer_state pirn__timer_set_waker(struct timer *timer, struct op_waker *w);
 /* Any thread. Sequentially consistent. */
 static inline pirn_time pirn__timers_next(const struct timers *t)
 {
-    /* mo: seq_cst pairs with [deadline] in insert: the sleeper announces itself, then looks here; who
-     * inserts stores, then looks for a sleeper. */
+    /* mo: seq_cst pairs with [deadline] in insert: the sleeper announces itself, then looks here;
+     * who inserts stores, then looks for a sleeper. */
     return atomic_load_explicit(&t->next, memory_order_seq_cst);
 }
 
@@ -71,7 +71,8 @@ void pirn__timers_close(struct timers *t, struct wake_list *l);
 /* ---- for a clock that is paused ---- */
 /* The first deadline, as it was given; PIRN_NEVER: none. */
 pirn_time pirn__timers_earliest(struct timers *t);
-/* Whether deadlines are rounded up to WHEEL_SHIFT, or not at all; @now: by the clock they count by. */
+/* Whether deadlines are rounded up to WHEEL_SHIFT, or not at all; @now: by the clock they count by.
+ * */
 void pirn__timers_set_exact(struct timers *t, pirn_time now, bool exact);
 
 #endif

@@ -9,7 +9,8 @@ enum {
     DIGIT = WHEEL_SLOTS - 1, /* mask */
 };
 
-/* ---- ticks ------------------------------------------------------------------------------------ */
+/* ---- ticks ------------------------------------------------------------------------------------
+ * */
 
 /* Of a deadline: up. */
 static uint64_t tick_of(const struct wheel *w, pirn_time when)
@@ -32,7 +33,8 @@ static pirn_time time_of(const struct wheel *w, uint64_t tick)
     return w->start + (pirn_time)(tick <= last >> w->shift ? tick << w->shift : last);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ------------------------------------------------------------------------------------
+ * */
 
 static void push(struct timer **list, struct timer *t)
 {
@@ -60,7 +62,8 @@ static struct timer *pop(struct timer **list)
     return t;
 }
 
-/* ---- slots ------------------------------------------------------------------------------------ */
+/* ---- slots ------------------------------------------------------------------------------------
+ * */
 
 /* In the level of the highest digit in which they differ. */
 static unsigned level_for(uint64_t elapsed, uint64_t tick)
@@ -128,7 +131,8 @@ static void note_emptied(struct wheel *w, struct timer **link)
         w->occupied[i / WHEEL_SLOTS] &= ~(UINT64_C(1) << i % WHEEL_SLOTS);
 }
 
-/* ---- the face --------------------------------------------------------------------------------- */
+/* ---- the face ---------------------------------------------------------------------------------
+ * */
 
 void pirn__wheel_init(struct wheel *w, pirn_time start, unsigned shift)
 {

@@ -2,14 +2,15 @@
 /* A hierarchical timer wheel: which timers are due at a time it is told. Takes no lock, reads no
  * clock, allocates nothing, wakes nobody.
  *
- * Time is counted in ticks of 2^shift ns from `start`; a deadline is rounded up to a tick, so a timer
- * is never early. Six levels of 64 slots: a slot of level l spans 64^l ticks. A timer lies in the level
- * of the highest digit, to the base of 64, in which its tick differs from `elapsed`; so, but in the top
- * level, its slot is after that of `elapsed`, and all of a level come before all of the next. What is
- * too far away lies in the top level and is looked at once a round.
+ * Time is counted in ticks of 2^shift ns from `start`; a deadline is rounded up to a tick, so a
+ * timer is never early. Six levels of 64 slots: a slot of level l spans 64^l ticks. A timer lies in
+ * the level of the highest digit, to the base of 64, in which its tick differs from `elapsed`; so,
+ * but in the top level, its slot is after that of `elapsed`, and all of a level come before all of
+ * the next. What is too far away lies in the top level and is looked at once a round.
  *
- * A slot whose time has come goes to `taken`, from there, turned around, to `due`, and from there its
- * timers are handed out, or placed again nearer by: oldest first, and a few at a time if so wished.
+ * A slot whose time has come goes to `taken`, from there, turned around, to `due`, and from there
+ * its timers are handed out, or placed again nearer by: oldest first, and a few at a time if so
+ * wished.
  *
  * guard, of everything here: the caller's lock. */
 #ifndef PIRN_RUNTIME_TIME_WHEEL_H
@@ -65,8 +66,8 @@ void pirn__wheel_insert(struct wheel *w, struct timer *t);
 /* Takes out what was inserted and not handed out. */
 void pirn__wheel_remove(struct wheel *w, struct timer *t);
 
-/* Hands out a timer that is due at @now, in no list any more. *@work goes down with every timer touched
- * on the way; at 0 it is NULL for now, and to be asked again.
+/* Hands out a timer that is due at @now, in no list any more. *@work goes down with every timer
+ * touched on the way; at 0 it is NULL for now, and to be asked again.
  * Return: NULL, with *@work left: nothing is due. */
 struct timer *pirn__wheel_take_due(struct wheel *w, pirn_time now, unsigned *work);
 

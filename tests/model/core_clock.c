@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A paused clock is resumed while its driver goes to sleep for as long as it is paused: does it reckon
- * again, and see what the clock shows? */
+/* A paused clock is resumed while its driver goes to sleep for as long as it is paused: does it
+ * reckon again, and see what the clock shows? */
 #include "tests/model/clock_model.h"
 
 static pirn_time shown; /* guard: the driver */

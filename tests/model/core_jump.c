@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The last blocking task ends while the driver of a paused clock goes to sleep because of it: does the
- * clock go on? */
+/* The last blocking task ends while the driver of a paused clock goes to sleep because of it: does
+ * the clock go on? */
 #include "tests/model/clock_model.h"
 
 static int result; /* plain: of the blocking task */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A timer is cancelled, and its memory goes, while one thread fires what is due and another inserts and
- * cancels beside it: is it either cancelled or fired, and does nobody touch it afterwards? */
+/* A timer is cancelled, and its memory goes, while one thread fires what is due and another inserts
+ * and cancels beside it: is it either cancelled or fired, and does nobody touch it afterwards? */
 #include "tests/model/timer_model.h"
 
 static struct timer *mine, *beside;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers are closed while one is inserted and another is due: does each end, and is the one that waits
- * told? */
+/* Timers are closed while one is inserted and another is due: does each end, and is the one that
+ * waits told? */
 #include "tests/model/timer_model.h"
 
 static struct timer *waiting, *late;

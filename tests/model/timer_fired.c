@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A timer fires on one thread, and its task runs at once on another: does it find the timer fired, and
- * may its memory go, while the first is not done? A third fires what is due as well. */
+/* A timer fires on one thread, and its task runs at once on another: does it find the timer fired,
+ * and may its memory go, while the first is not done? A third fires what is due as well. */
 #include "tests/model/timer_model.h"
 
 static struct timer *mine;

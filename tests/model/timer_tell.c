@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is about to sleep reads until when; meanwhile two others insert timers: has it read the first of
- * them, or is it told of that? */
+/* Who is about to sleep reads until when; meanwhile two others insert timers: has it read the first
+ * of them, or is it told of that? */
 #include "tests/model/timer_model.h"
 
 static struct timer *inserted[2];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of time share: a runtime whose clock stands still, and tasks that sleep. No real time
- * passes in them, and every time is exact. */
+/* What the tests of time share: a runtime whose clock stands still, and tasks that sleep. No real
+ * time passes in them, and every time is exact. */
 #ifndef PIRN_TESTS_RUNTIME_PAUSED_H
 #define PIRN_TESTS_RUNTIME_PAUSED_H
 
@@ -63,7 +63,8 @@ static inline int settle_poll(void *user, pirn_cx *cx, int *out)
     return PIRN_PENDING;
 }
 
-/* Tasks run as long as they are ready, and the clock stands: there is always a root to be polled. */
+/* Tasks run as long as they are ready, and the clock stands: there is always a root to be polled.
+ * */
 static inline void settle(pirn_handle *h)
 {
     int rounds = 8;

@@ -146,7 +146,8 @@ Test(clock, timers_go_along)
     rt_free(rt);
 }
 
-/* By its own deadline alone a timer could be looked at too late: whoever moves the clock fires it. */
+/* By its own deadline alone a timer could be looked at too late: whoever moves the clock fires it.
+ * */
 Test(clock, advance_wakes_in_the_order_of_deadlines)
 {
     static struct sleeper s[20];
@@ -312,7 +313,8 @@ Test(clock, waits_for_blocking_tasks_that_wait_for_a_thread)
     rt_free(rt);
 }
 
-/* ---- other threads ----------------------------------------------------------------------------- */
+/* ---- other threads -----------------------------------------------------------------------------
+ * */
 
 static sem_t sleeps;
 
@@ -467,7 +469,8 @@ Test(clock, an_event_comes_before_the_next_timer)
     rt_free(rt);
 }
 
-/* ---- local sets and turns ----------------------------------------------------------------------- */
+/* ---- local sets and turns -----------------------------------------------------------------------
+ * */
 
 static int set_poll(void *user, pirn_cx *cx, int *out)
 {

@@ -3,7 +3,8 @@
  * elsewhere? On a clock that stands still. */
 #include "paused.h"
 
-/* ---- sleep ------------------------------------------------------------------------------------ */
+/* ---- sleep ------------------------------------------------------------------------------------
+ * */
 
 Test(sleep, ends_at_its_deadline_to_the_nanosecond)
 {
@@ -188,7 +189,8 @@ Test(sleep, asking_takes_no_budget)
     rt_free(rt);
 }
 
-/* ---- by length -------------------------------------------------------------------------------- */
+/* ---- by length --------------------------------------------------------------------------------
+ * */
 
 struct lasting {
     int64_t length;
@@ -321,7 +323,8 @@ Test(sleep_after, is_never_early_on_a_clock_that_runs)
     rt_free(rt);
 }
 
-/* ---- reset ------------------------------------------------------------------------------------ */
+/* ---- reset ------------------------------------------------------------------------------------
+ * */
 
 struct resetting {
     pirn_time first, second;
@@ -567,7 +570,8 @@ Test(elsewhere, a_stopped_runtime_refuses)
     rt_free(rt);
 }
 
-/* ---- forgotten wakes -------------------------------------------------------------------------- */
+/* ---- forgotten wakes --------------------------------------------------------------------------
+ * */
 
 static int sleeps_for_ever_poll(void *user, pirn_cx *cx, int *out)
 {

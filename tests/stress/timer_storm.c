@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* timer_storm [SEED]: tasks that sleep, limit each other, change their minds and are aborted, on both
- * flavours and from plain threads. No timer is early, each ends once, nothing is left. PIRN_TEST_LONG=1:
- * for longer, and with a million timers that never fire. */
+/* timer_storm [SEED]: tasks that sleep, limit each other, change their minds and are aborted, on
+ * both flavours and from plain threads. No timer is early, each ends once, nothing is left.
+ * PIRN_TEST_LONG=1: for longer, and with a million timers that never fire. */
 #include "stress.h"
 
 enum {
@@ -21,7 +21,8 @@ static struct {
 
 static int rounds;
 
-/* ---- what time it was ------------------------------------------------------------------------- */
+/* ---- what time it was -------------------------------------------------------------------------
+ * */
 
 static void note_end(pirn_time due)
 {
@@ -38,7 +39,8 @@ static void note_end(pirn_time due)
     counts.ends++;
 }
 
-/* ---- one task of many kinds -------------------------------------------------------------------- */
+/* ---- one task of many kinds --------------------------------------------------------------------
+ * */
 
 enum what {
     SLEEP,
@@ -252,7 +254,8 @@ static const pirn_task_desc player = {
     .frame_size = sizeof(struct player),
 };
 
-/* ---- plain threads ----------------------------------------------------------------------------- */
+/* ---- plain threads -----------------------------------------------------------------------------
+ * */
 
 struct outside {
     pirn_handle *h;
@@ -295,7 +298,8 @@ static void *outside(void *arg)
     return NULL;
 }
 
-/* ---- one storm ---------------------------------------------------------------------------------- */
+/* ---- one storm ----------------------------------------------------------------------------------
+ * */
 
 struct all {
     uint64_t random;
@@ -377,7 +381,8 @@ static void storm(enum pirn_flavor flavor, uint32_t workers, uint64_t *random)
     CHECK_EQ(memory.live, 0);
 }
 
-/* ---- many that never fire ------------------------------------------------------------------------- */
+/* ---- many that never fire
+ * ------------------------------------------------------------------------- */
 
 static _Atomic(int64_t) asleep, ended;
 
