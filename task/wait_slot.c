@@ -25,9 +25,10 @@ bool pirn__slot_set(struct wait_slot *s, struct slot_waiter *me, pirn_cx *cx)
     /* Only this operation puts @me in: if it is there it was put there in an earlier poll, and every
      * condition that was made true since is seen, or wakes. */
     uintptr_t seen = settled(s);
+    uintptr_t mine = (uintptr_t)me | (cx->cell != NULL ? 0 : SLOT_COUNTED);
 
-    if (seen == (uintptr_t)me) {
-        if (cx->cell != NULL)
+    if ((seen & ~(uintptr_t)SLOT_COUNTED) == (uintptr_t)me) {
+        if (seen == mine && cx->cell != NULL)
             return true; /* the task's own waker does not change */
         pirn__slot_clear(s, me);
     }
@@ -36,8 +37,8 @@ bool pirn__slot_set(struct wait_slot *s, struct slot_waiter *me, pirn_cx *cx)
         seen = SLOT_EMPTY;
         /* mo: release pairs with [slot] in wake: the waker's words are there. seq_cst, with the look
          * in wake: either the waiter's test sees the condition, or the wake sees the waiter. */
-        if (atomic_compare_exchange_strong_explicit(&s->word, &seen, (uintptr_t)me,
-                                                    memory_order_seq_cst, memory_order_relaxed))
+        if (atomic_compare_exchange_strong_explicit(&s->word, &seen, mine, memory_order_seq_cst,
+                                                    memory_order_relaxed))
             return true;
     } while (seen == SLOT_WAKING && settled(s) == SLOT_EMPTY);
     pirn__op_waker_drop(&me->waker);
@@ -46,17 +47,19 @@ bool pirn__slot_set(struct wait_slot *s, struct slot_waiter *me, pirn_cx *cx)
 
 void pirn__slot_clear(struct wait_slot *s, struct slot_waiter *me)
 {
-    uintptr_t seen;
+    uintptr_t seen = (uintptr_t)me;
 
     for (unsigned tries = 0;; tries++) {
-        seen = (uintptr_t)me;
         /* mo: acquire pairs with [slot] in wake, in the failure too: if it has taken the waker, it has
          * done with @me. The success hands nothing over: relaxed would do, but for the pair. */
         if (atomic_compare_exchange_strong_explicit(&s->word, &seen, SLOT_EMPTY,
                                                     memory_order_acquire, memory_order_acquire))
             break;
+        if (seen == ((uintptr_t)me | SLOT_COUNTED))
+            continue; /* so it is this one that is taken out */
         if (seen != SLOT_WAKING)
             break;
+        seen = (uintptr_t)me;
         cpu_relax(tries);
     }
     pirn__op_waker_drop(&me->waker);
@@ -64,7 +67,7 @@ void pirn__slot_clear(struct wait_slot *s, struct slot_waiter *me)
 
 bool pirn__slot_wake_waiter(struct wait_slot *s, uintptr_t seen)
 {
-    struct slot_waiter *waiter = (struct slot_waiter *)seen;
+    struct slot_waiter *waiter = (struct slot_waiter *)(seen & ~(uintptr_t)SLOT_COUNTED);
     struct wake_list wakes;
 
     /* mo: acquire pairs with [slot] in set: the waker is there. seq_cst on failure is not needed:

@@ -4,7 +4,7 @@
  *   word          means
  *   SLOT_EMPTY    nobody waits
  *   SLOT_WAKING   whoever set this takes the waker out; it lasts a few instructions
- *   else          the waiter's address
+ *   else          the waiter's address; with SLOT_COUNTED if its waker is not its task's own
  *
  * The waiter sets, then tests its condition; whoever makes the condition true wakes afterwards: with
  * both sides sequentially consistent one of them sees the other. */
@@ -21,6 +21,7 @@
 enum {
     SLOT_EMPTY = 0,
     SLOT_WAKING = 1,
+    SLOT_COUNTED = 2,
 };
 
 struct wait_slot {

@@ -203,9 +203,9 @@ void pirn__waiter_left(struct waiter *w, uint64_t word, struct op_waker *left)
     struct wait_queue *q = w->queue;
 
     queue_unlock(q, word - QUEUE_REF(1));
-    pirn__op_waker_drop(left);
     if (last)
         pirn__wait_queue_free(q);
+    pirn__op_waker_drop(left); /* last: it may fault */
 }
 
 void pirn__waiter_drop(void *state)

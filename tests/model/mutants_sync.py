@@ -165,10 +165,8 @@ MUTANTS = [
            ["cancel_below"]),
     # ---- one waiter, and borrowed wakers --------------------------------------------------------------
     Mutant("slot-set-acq-rel", SLOT,
-           """                                                    memory_order_seq_cst, memory_order_relaxed))
-            return true;""",
-           """                                                    memory_order_acq_rel, memory_order_relaxed))
-            return true;""",
+           "&s->word, &seen, mine, memory_order_seq_cst",
+           "&s->word, &seen, mine, memory_order_acq_rel",
            ["slot_set"]),
     Mutant("slot-wake-looks-acquire", SLOT_H,
            "uintptr_t seen = atomic_load_explicit(&s->word, memory_order_seq_cst);",
