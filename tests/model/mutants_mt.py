@@ -103,12 +103,16 @@ MUTANTS = [
     Mutant("sleeper-looks-before-it-says-so", SLEEP,
            """    pirn__idle_sleep(idle, w->index, w->searching);
     w->searching = true;
+    w->may_drive = true;
+    volunteer(w);
     /* Whoever picks it unparks it after; whoever calls it unparks it as well. */
     while (!found && !is_called(w)) {""",
            """    bool called = is_called(w);
 
     pirn__idle_sleep(idle, w->index, w->searching);
     w->searching = true;
+    w->may_drive = true;
+    volunteer(w);
     while (!found && !called) {""",
            ["mt_sleep", "mt_search"]),
     Mutant("watcher-called-is-taken-for-woken", SLEEP,
