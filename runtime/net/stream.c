@@ -16,6 +16,7 @@
 #include "runtime/io/io.h"
 #include "runtime/net/fd.h"
 #include "runtime/os/sigpipe.h"
+#include "runtime/os/socket.h"
 #include "task/base/error.h"
 
 /* ---- life ---- */
@@ -76,7 +77,7 @@ static inline ssize_t read_once(const struct registration *r, void *buf, size_t 
     ssize_t got;
 
     do {
-        got = LIKELY(!stream_is_pipe(r)) ? recv(r->fd, buf, n, MSG_DONTWAIT | flags)
+        got = LIKELY(!stream_is_pipe(r)) ? pirn__socket_recv(r->fd, buf, n, MSG_DONTWAIT | flags)
                                          : pipe_read(r, buf, n);
     } while (UNLIKELY(got < 0) && errno == EINTR);
     return got;
@@ -197,8 +198,9 @@ static inline ssize_t write_once(struct registration *r, const void *buf, size_t
     ssize_t sent;
 
     do {
-        sent = LIKELY(!stream_is_pipe(r)) ? send(r->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL)
-                                          : pipe_write_one(r, buf, n);
+        sent = LIKELY(!stream_is_pipe(r))
+                   ? pirn__socket_send(r->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                   : pipe_write_one(r, buf, n);
     } while (UNLIKELY(sent < 0) && errno == EINTR);
     if (UNLIKELY((size_t)sent < n) && sent >= 0)
         io_drained(r, IO_WRITE, seen);
@@ -237,7 +239,7 @@ int pirn__stream_try_writev(struct registration *r, struct net_args *a, uint32_t
         sent = pipe_write(r->fd, a->iov, (int)a->n);
     } else {
         do {
-            sent = sendmsg(r->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+            sent = pirn__socket_sendmsg(r->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
         } while (sent < 0 && errno == EINTR);
     }
     if (sent < 0)

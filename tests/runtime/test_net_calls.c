@@ -56,10 +56,14 @@ static bool fails(enum call c)
         return fails(which) ? -1 : __real_##name args;                                             \
     }
 
-WRAP(RECV, ssize_t, recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags))
-WRAP(SEND, ssize_t, send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags))
+WRAP(RECV, ssize_t, pirn__socket_recv, (int fd, void *buf, size_t n, int flags),
+     (fd, buf, n, flags))
+WRAP(SEND, ssize_t, pirn__socket_send, (int fd, const void *buf, size_t n, int flags),
+     (fd, buf, n, flags))
 WRAP(RECVMSG, ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags))
 WRAP(SENDMSG, ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
+WRAP(SENDMSG, ssize_t, pirn__socket_sendmsg, (int fd, const struct msghdr *m, int flags),
+     (fd, m, flags))
 WRAP(SENDTO, ssize_t, sendto,
      (int fd, const void *buf, size_t n, int flags, const struct sockaddr *sa, socklen_t len),
      (fd, buf, n, flags, sa, len))
