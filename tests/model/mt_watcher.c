@@ -21,7 +21,10 @@ static void run(unsigned thread)
 
 static void check(void)
 {
+    uint32_t word = atomic_load_explicit(&mt.idle.word, memory_order_relaxed);
+
     assert(runs[0] == 1);
+    assert(AWAKE(word) == 2 && SEARCHING(word) == 0);
     mt_check();
 }
 
