@@ -1,22 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker that wakes makes a sleeper the watcher while somebody spawns from outside: does the sleeper
- * wake for the task, whatever it is just then? */
+/* A worker that wakes while all sleep makes a sleeper the watcher, then there is a task for that: does the
+ * sleeper wake for the task, whatever it is just then, and is it counted as what it is? */
 #include "tests/model/mt_tasks.h"
 
 static void setup(void)
 {
-    mt_setup(2); /* the second is awake, and does nothing */
+    mt_setup(2);
     atomic_store_explicit(&mt.driver.driver.io.added, 1, memory_order_relaxed);
+    pirn__idle_sleep(&mt.idle, 1, false);
+}
+
+static bool is_parked(const struct parker *p)
+{
+    uint32_t state = atomic_load_explicit(&p->state, memory_order_relaxed);
+
+    return state == PARKER_PARKED || state == PARKED_ON_DRIVER;
 }
 
 static void run(unsigned thread)
 {
-    if (thread == 0)
+    if (thread == 0) {
+        while (!pirn__idle_all_asleep(&mt.idle))
+            model_relax();
+        (void)pirn__idle_wake_self(&mt.idle, 1, false);
         pirn__mt_ensure_watch(&mt);
-    else if (thread == 1)
+        while (!is_parked(&workers[0].parker)) /* again, if it was */
+            model_relax();
         assert(push_task(0));
-    else
+    } else {
         work(&workers[0], 1);
+    }
 }
 
 static void check(void)
@@ -28,4 +41,4 @@ static void check(void)
     mt_check();
 }
 
-MODEL_SCENARIO("mt_watcher", 3)
+MODEL_SCENARIO("mt_watcher", 2)
