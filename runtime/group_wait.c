@@ -55,7 +55,7 @@ int pirn_group_next_poll(pirn_op *op, pirn_cx *cx, pirn_group *g, pirn_result *r
 
     if (UNLIKELY(g == NULL))
         return pirn__error(-EINVAL, "pirn_group_next_poll: the group is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, pirn_op_is_pending(op)))
         return PIRN_PENDING;
     if (!pirn_op_is_pending(op))
         r = pirn__group_take(&g->base, &n);
@@ -88,7 +88,7 @@ int pirn_group_join_poll(pirn_op *op, pirn_cx *cx, pirn_group *g, pirn_result *f
 
     if (UNLIKELY(g == NULL))
         return pirn__error(-EINVAL, "pirn_group_join_poll: the group is NULL");
-    if (!pirn__cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, pirn_op_is_pending(op)))
         return PIRN_PENDING;
     r = await_all(op, cx, &g->base, first);
     if (r == PIRN_PENDING)

@@ -20,9 +20,9 @@ struct signal_state {
     struct crowd crowd;
     /* One came and nobody waited. Exchanged by who waits after it has joined, set by the driver before it
      * looks who has. */
-    _Atomic(bool) kept;
-    _Atomic(bool) used; /* asked for on this runtime; set once, with the handle's signal_lock */
-    uint32_t seen;      /* guard: before `used` its setter's, then the driver's */
+    _Atomic(uint32_t) kept; /* 0: none did; else it changes with each that did */
+    _Atomic(bool) used;     /* asked for on this runtime; set once, with the handle's signal_lock */
+    uint32_t seen;          /* guard: before `used` its setter's, then the driver's */
 };
 
 struct signals {
@@ -41,10 +41,13 @@ static struct signals *signals_of(struct registration *r)
 static void deliver(struct signal_state *s, struct wake_list *wakes)
 {
     /* mo: seq_cst pairs with [crowd]: who waits joins, then looks here; we set it, then look who has. */
-    atomic_store_explicit(&s->kept, true, memory_order_seq_cst);
+    uint32_t ours = atomic_fetch_add_explicit(&s->kept, 1, memory_order_seq_cst) + 1;
+
     if (pirn__crowd_tell(&s->crowd, READY_READ, wakes))
-        /* mo: relaxed. Who joined meanwhile and has seen it has got this one too. */
-        atomic_store_explicit(&s->kept, false, memory_order_relaxed);
+        /* mo: relaxed. Who joined meanwhile and has seen it has got this one too. If another was kept since,
+         * for one who was told has gone, it stays. */
+        (void)atomic_compare_exchange_strong_explicit(&s->kept, &ours, 0, memory_order_relaxed,
+                                                      memory_order_relaxed);
 }
 
 static void on_channel(struct registration *r, uint32_t word, struct wake_list *wakes)
@@ -91,7 +94,7 @@ static struct signals *signals_new(struct io *io)
 
         pirn__crowd_init(&s->crowd);
         /* mo: relaxed, both: not shared yet. */
-        atomic_store_explicit(&s->kept, false, memory_order_relaxed);
+        atomic_store_explicit(&s->kept, 0, memory_order_relaxed);
         atomic_store_explicit(&s->used, false, memory_order_relaxed);
     }
     return all;
@@ -221,7 +224,7 @@ static int look_for_signal(struct onlooker *o)
     if (told != 0)
         return told & READY_OVER ? PIRN_ESHUTDOWN : 0;
     /* mo: seq_cst pairs with [crowd]: see deliver(). */
-    return atomic_exchange_explicit(&s->kept, false, memory_order_seq_cst) ? 0 : PIRN_PENDING;
+    return atomic_exchange_explicit(&s->kept, 0, memory_order_seq_cst) != 0 ? 0 : PIRN_PENDING;
 }
 
 int pirn_signal_poll(pirn_op *op, pirn_cx *cx, int signo)

@@ -132,6 +132,7 @@ static bool note_result(struct group *g, const pirn_result *res)
 struct parting {
     struct settle *told;
     bool more; /* wakes for which there was no room; a reference is taken */
+    bool one;  /* among them perhaps that of who waits for a result */
     bool last; /* of a freed group: its handle's reference is taken over */
 };
 
@@ -144,7 +145,8 @@ static void part(struct group *g, struct parting *p, struct wake_list *wakes, bo
         g->told = NULL;
         p->last = g->freed;
     }
-    p->more = !ring_is_empty(&g->waits) && !pirn__group_take_wakes(g, wakes, result);
+    p->one = result;
+    p->more = !ring_is_empty(&g->waits) && !pirn__group_take_wakes(g, wakes, &p->one);
     if (UNLIKELY(p->more))
         pirn__group_ref(g);
 }
@@ -155,7 +157,7 @@ static void parted(struct group *g, struct parting *p, struct wake_list *wakes)
     if (!wake_list_is_empty(wakes))
         pirn__wake_flush(wakes);
     if (UNLIKELY(p->more)) {
-        pirn__group_wake(g, false);
+        pirn__group_wake(g, p->one);
         pirn__group_unref(g);
     }
     if (UNLIKELY(p->last))

@@ -122,7 +122,7 @@ void pirn__group_unwait(struct group_wait *w);
 
 /* Under the lock: wakes who has no more to wait for, and one for a result (@one). Return: false: there was
  * no room for all. */
-bool pirn__group_take_wakes(struct group *g, struct wake_list *l, bool one);
+bool pirn__group_take_wakes(struct group *g, struct wake_list *l, bool *one);
 /* The same and more, for a holder of a reference, without the lock. */
 void pirn__group_wake(struct group *g, bool one);
 

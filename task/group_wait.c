@@ -71,20 +71,20 @@ static bool is_over(const struct group *g, const struct group_wait *w)
     return g->freed || (g->alive == 0 && (w->what == GROUP_ALL || g->untaken == 0));
 }
 
-bool pirn__group_take_wakes(struct group *g, struct wake_list *l, bool one)
+bool pirn__group_take_wakes(struct group *g, struct wake_list *l, bool *one)
 {
     struct ring *at, *next;
 
     for (at = g->waits.next; at != &g->waits; at = next) {
         struct group_wait *w = wait_of(at);
-        bool result = one && w->what == GROUP_NEXT;
+        bool result = *one && w->what == GROUP_NEXT;
 
         next = at->next;
         if (!result && !is_over(g, w))
             continue;
         if (!wake_list_has_room(l))
             return false;
-        one = one && !result;
+        *one = *one && !result;
         ring_remove(at);
         pirn__wake_take(l, &w->waker);
     }
@@ -99,10 +99,9 @@ void pirn__group_wake(struct group *g, bool one)
     do {
         wake_list_init(&wakes);
         spin_take(&g->lock);
-        all = pirn__group_take_wakes(g, &wakes, one);
+        all = pirn__group_take_wakes(g, &wakes, &one);
         spin_give(&g->lock);
         pirn__wake_flush(&wakes);
-        one = false;
     } while (!all);
 }
 

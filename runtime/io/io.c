@@ -55,7 +55,7 @@ static int wait_for_events(struct io *io, int64_t timeout_ns)
         int n = (int)syscall(SYS_epoll_pwait2, io->epoll_fd, io->events, max,
                              timeout_ns == PIRN_NEVER ? NULL : &ts, NULL, 0);
 
-        if (n >= 0 || errno != ENOSYS)
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM)) /* EPERM: a filter that is older */
             return n;
         io->old_kernel = true;
     }

@@ -29,6 +29,7 @@ struct io_owner {
     void *who;
     void (*hold)(void *who);
     void (*give_up)(void *who);
+    void (*noticed)(void *who); /* there is a registration more; NULL: never mind */
 };
 
 struct io {
@@ -58,12 +59,13 @@ void pirn__io_fini(struct io *io);
 /* Before the first registration. */
 void pirn__io_set_owner(struct io *io, const struct io_owner *owner);
 
-/* Whether a look at it can bring anything but a call. */
+/* Whether a look at it can bring anything but a call, or give memory back. */
 static inline bool io_has_sources(const struct io *io)
 {
-    /* mo: relaxed, both. Who adds one may come after the look; its operation tries first. */
+    /* mo: relaxed, all. Who adds one may come after the look; its operation tries first. */
     return atomic_load_explicit(&io->added, memory_order_relaxed) !=
-           atomic_load_explicit(&io->retired, memory_order_relaxed);
+               atomic_load_explicit(&io->retired, memory_order_relaxed) ||
+           atomic_load_explicit(&io->dead_count, memory_order_relaxed) != 0;
 }
 
 /* Waits for events, or a call, or until @timeout_ns have passed (0: only looks; PIRN_NEVER: no limit), and

@@ -31,6 +31,8 @@ int pirn__registration_add(struct registration *r, struct io *io, int fd, unsign
     if (epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0) {
         /* mo: relaxed, a statistic. */
         (void)atomic_fetch_add_explicit(&io->added, 1, memory_order_relaxed);
+        if (io->owner.noticed != NULL)
+            io->owner.noticed(io->owner.who);
         return 0;
     }
     err = -errno;

@@ -133,6 +133,7 @@ static int ct_make(const struct pirn_handle *base, struct pirn_handle **out)
     pirn__waiters_init(&ct->waiters);
     core->ct = ct;
     core->fd_has_timers = true;
+    core->told = PIRN_NEVER;
     core->until_global = ct->base.global_queue_interval;
     pirn__spawner_init(&core->spawner, &ct->base, &core->poller,
                        ct->base.seed != 0 ? ct->base.seed : pirn__random_seed());

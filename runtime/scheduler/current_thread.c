@@ -87,7 +87,8 @@ static bool is_asked(const struct current_thread *ct)
 /* Whether a foreign loop that waits on the descriptor has something to do. */
 static bool needs_a_turn(struct core *core)
 {
-    return pirn__ct_has_work(core) || (pirn__ct_is_stopping(core->ct) && !core->stopped);
+    return pirn__ct_has_work(core) || (pirn__ct_is_stopping(core->ct) && !core->stopped) ||
+           (!core->fd_has_timers && pirn__timers_next(&core->spawner.timers) < core->told);
 }
 
 void pirn__ct_put_core(struct core *core)
@@ -180,11 +181,11 @@ void pirn__ct_look_around(struct core *core)
     pirn__wake_flush(&wakes);
 }
 
-/* How long nothing is due. While the clock is paused: for ever; whoever moves it tells. */
-static int64_t time_to_timer(struct core *core)
+/* From now to @at, by the runtime's clock. While that is paused: for ever; whoever moves it tells. */
+static int64_t time_to(struct core *core, pirn_time at)
 {
     const struct pirn_handle *h = &core->ct->base;
-    pirn_time at = pirn__timers_next(&core->spawner.timers), now;
+    pirn_time now;
 
     if (at == PIRN_NEVER || UNLIKELY(rt_clock_is_paused(&h->clock)))
         return PIRN_NEVER;
@@ -194,8 +195,10 @@ static int64_t time_to_timer(struct core *core)
 
 pirn_time pirn__ct_next_deadline(struct core *core)
 {
-    int64_t left = time_to_timer(core);
+    int64_t left;
 
+    core->told = pirn__timers_next(&core->spawner.timers);
+    left = time_to(core, core->told);
     return left == PIRN_NEVER ? PIRN_NEVER : left == 0 ? 0 : pirn__clock_now() + left;
 }
 
@@ -368,7 +371,7 @@ void pirn__ct_park(struct core *core)
     stat_add(&core->parks, 1); /* before: whoever looks while we sleep finds it counted */
     pirn__ct_set_awake(ct, false);
     wake_list_init(&wakes);
-    if (pirn__driver_park(&ct->driver, pending, core, time_to_timer(core), &wakes)) {
+    if (pirn__driver_park(&ct->driver, pending, core, time_to(core, core->sleep_until), &wakes)) {
         if (!core->woken_by_event)
             pirn__patience_slept(&core->patience);
         update_clock(core, &wakes);

@@ -37,6 +37,7 @@ struct core {
     bool fd_has_timers;        /* a foreign loop wants the descriptor to tell of timers as well */
     pirn_time sleep_until;     /* of the sleep that begins, as the next */
     uint32_t clock_seen;       /* rt_clock_changes() */
+    pirn_time told;            /* the first timer, when a foreign loop was told of it last */
     bool stopped;              /* the containers are closed and drained */
     bool in_root;              /* it is being polled */
     struct root *root;         /* of the block_on that drives; NULL in a turn */

@@ -43,6 +43,12 @@ static void hold_handle(void *h)
     (void)pirn_handle_ref(h);
 }
 
+/* Whoever runs now may be in a long poll next. */
+static void notice_registration(void *h)
+{
+    pirn__handle_timer_set(h, NULL);
+}
+
 static void give_up_handle(void *h)
 {
     pirn_handle_unref(h);
@@ -50,7 +56,7 @@ static void give_up_handle(void *h)
 
 void pirn__handle_set_io(struct pirn_handle *h, struct io *io)
 {
-    const struct io_owner owner = {h, hold_handle, give_up_handle};
+    const struct io_owner owner = {h, hold_handle, give_up_handle, notice_registration};
 
     h->io = io;
     pirn__io_set_owner(io, &owner);

@@ -50,8 +50,8 @@ struct flavor_ops {
                     void *out);
     /* @for_good: nobody drives again. */
     int (*shutdown)(struct pirn_handle *h, pirn_time deadline, bool for_good);
-    /* @t, of this runtime, is to be looked at earlier, or (NULL) a paused clock may go on: tells who
-     * sleeps until then. Any thread. */
+    /* @t, of this runtime, is to be looked at earlier, or (NULL) a paused clock may go on, or there is a
+     * descriptor more: tells who sleeps until then, and sees to it that somebody looks. Any thread. */
     void (*timer_set)(struct pirn_handle *h, struct timers *t);
     /* Asks whoever runs tasks to stop. Any thread. */
     void (*ask_stop)(struct pirn_handle *h);

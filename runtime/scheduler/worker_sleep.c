@@ -91,22 +91,40 @@ static void volunteer(struct worker *w)
 
 static void resign(struct worker *w)
 {
-    /* mo: relaxed. As above. */
+    /* mo: seq_cst pairs with [watcher] in ensure_watch: see there. */
     if (watches(w))
-        atomic_store_explicit(&w->mt->watcher, 0, memory_order_relaxed);
+        atomic_store_explicit(&w->mt->watcher, 0, memory_order_seq_cst);
+}
+
+/* Return: false: it has woken meanwhile, and did not see that it was made the watcher. */
+static bool make_watcher(struct multi_thread *mt, uint32_t sleeper)
+{
+    uint32_t nobody = 0, it = sleeper + 1;
+
+    /* mo: relaxed. Who becomes it is called by way of its parker. */
+    if (!atomic_compare_exchange_strong_explicit(&mt->watcher, &nobody, it, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        return true; /* somebody else was faster */
+    if (pirn__idle_sleeps(&mt->idle, sleeper)) {
+        pirn__parker_unpark(&mt->workers[sleeper].parker, &mt->driver);
+        return true;
+    }
+    /* mo: relaxed. The lock in idle_sleeps orders it and the other's look when it woke. */
+    (void)atomic_compare_exchange_strong_explicit(&mt->watcher, &it, 0, memory_order_relaxed,
+                                                  memory_order_relaxed);
+    return false;
 }
 
 void pirn__mt_ensure_watch(struct multi_thread *mt)
 {
-    uint32_t nobody = 0, sleeper;
+    uint32_t sleeper;
 
-    /* mo: relaxed, both. Who becomes it is called by way of its parker. */
-    if (atomic_load_explicit(&mt->watcher, memory_order_relaxed) != 0 ||
-        !pirn__idle_first_sleeper(&mt->idle, &sleeper))
-        return;
-    if (atomic_compare_exchange_strong_explicit(&mt->watcher, &nobody, sleeper + 1,
-                                                memory_order_relaxed, memory_order_relaxed))
-        pirn__parker_unpark(&mt->workers[sleeper].parker, &mt->driver);
+    do {
+        /* mo: seq_cst pairs with [watcher] in resign: we are counted as awake, then look here; who resigns
+         * says so, then looks whether all sleep. */
+        if (atomic_load_explicit(&mt->watcher, memory_order_seq_cst) != 0)
+            return;
+    } while (pirn__idle_first_sleeper(&mt->idle, &sleeper) && !make_watcher(mt, sleeper));
 }
 
 /* The watcher's look, between two sleeps; @drove: the last was on the driver. */
@@ -118,8 +136,10 @@ static void look_after(struct worker *w, bool drove, struct wake_list *wakes)
     pirn_time now = pirn__clock_now();
 
     w->may_drive = drove || turns == w->turns_seen;
-    if (all_asleep && awakenings == w->awakenings_seen)
+    if (all_asleep && awakenings == w->awakenings_seen) {
         resign(w);
+        volunteer(w); /* again, if somebody has woken meanwhile and saw us */
+    }
     w->turns_seen = turns;
     w->awakenings_seen = awakenings;
     for (uint32_t i = 0; i < mt->base.workers; i++)
@@ -153,7 +173,8 @@ static void sleep_once(struct worker *w, struct wake_list *wakes)
     if (UNLIKELY(watching))
         look_after(w, drove, wakes);
     else
-        w->may_drive = false; /* if it is the watcher now: the driver has just been left */
+        w->may_drive =
+            drove; /* if it is the watcher now: it leaves the driver to who has just left it */
 }
 
 /* Until it is picked for new work, or called, or has work of its own. Return: whether the last. */

@@ -100,7 +100,7 @@ int pirn_barrier_poll(pirn_op *op, pirn_cx *cx, pirn_barrier *b, bool *leader)
 
     if (idle && b == NULL)
         return pirn__error(-EINVAL, "pirn_barrier_poll: the barrier is NULL");
-    if (!cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, !idle))
         return PIRN_PENDING;
     w = idle ? waiter_begin(op, cx, &barrier_kind) : op_resume(op, cx, &barrier_kind);
     if (idle && arrive(b, w, cx)) {

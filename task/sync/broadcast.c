@@ -303,9 +303,15 @@ int pirn_broadcast_recv_poll(pirn_op *op, pirn_cx *cx, pirn_broadcast_rx *rx, vo
 
     if (op->kind == NULL && rx == NULL)
         return pirn__error(-EINVAL, "pirn_broadcast_recv: the receiver is NULL");
-    if (!cx_take_unit(cx))
-        return PIRN_PENDING;
-    result = pirn__hub_wait(op, cx, broadcast_rx_inside(rx), &broadcast_kind, look_for_element, &r);
+    if (UNLIKELY(!cx_take_unit(cx))) {
+        if (op->kind != NULL)
+            return PIRN_PENDING;
+        result =
+            pirn__hub_wait(op, cx, broadcast_rx_inside(rx), &broadcast_kind, pirn__hub_late, NULL);
+    } else {
+        result =
+            pirn__hub_wait(op, cx, broadcast_rx_inside(rx), &broadcast_kind, look_for_element, &r);
+    }
     if (result == -EBUSY)
         return pirn__error(result, "pirn_broadcast_recv: another operation waits here");
     return broadcast_result(&r, result, missed);

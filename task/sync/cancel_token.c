@@ -195,7 +195,7 @@ int pirn_cancel_token_poll(pirn_op *op, pirn_cx *cx, pirn_cancel_token *t)
 
     if (idle && t == NULL)
         return pirn__error(-EINVAL, "pirn_cancel_token_poll: the token is NULL");
-    if (!cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, !idle))
         return PIRN_PENDING;
     if (idle && is_cancelled(&t->queue))
         return 0;

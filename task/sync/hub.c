@@ -230,6 +230,13 @@ void pirn__hub_drop_wait(void *state)
     chan_waker_drop(&w->waker);
 }
 
+int pirn__hub_late(struct hub_rx *rx, void *arg)
+{
+    (void)rx;
+    (void)arg;
+    return PIRN_PENDING;
+}
+
 int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *given, const pirn_op_kind *kind,
                    hub_look *look, void *arg)
 {
@@ -252,7 +259,8 @@ int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *given, const pirn_op
         chan_waker_swap(&w->waker, &fresh);
         spin_give(&h->lock);
         chan_waker_drop(&fresh);
-        cx_return_unit(cx);
+        if (look != pirn__hub_late)
+            cx_return_unit(cx);
         return r;
     }
     if (w->chan != NULL)

@@ -82,6 +82,9 @@ typedef int hub_look(struct hub_rx *rx, void *arg);
 /* The `drop` of a receiver's kind. */
 void pirn__hub_drop_wait(void *state);
 
+/* Of an operation that begins when its task's budget is used up: it waits, and looks when it is polled again. */
+hub_look pirn__hub_late;
+
 /* Looks, and waits until there is something. The receiver's result; -ECANCELED, -EBUSY. */
 int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *rx, const pirn_op_kind *kind,
                    hub_look *look, void *arg);

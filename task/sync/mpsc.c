@@ -75,8 +75,6 @@ void pirn__mpsc_grant(struct mpsc *c, struct wake_list *wakes)
 {
     struct chan_waiter *w;
 
-    if (c->waiting.first == NULL)
-        return;
     while ((w = c->waiting.first) != NULL && w->want <= pirn__mpsc_room(c)) {
         if (!wake_list_has_room(wakes)) {
             spin_give(&c->lock);
@@ -87,7 +85,9 @@ void pirn__mpsc_grant(struct mpsc *c, struct wake_list *wakes)
         c->permits += w->want;
         chan_list_end_first(&c->waiting, CHAN_GRANTED, wakes);
     }
-    if (c->waiting.first == NULL) {
+    /* mo: relaxed. The bit changes under the lock alone. */
+    if (c->waiting.first == NULL &&
+        (atomic_load_explicit(&c->head, memory_order_relaxed) & HEAD_WANTED)) {
         /* mo: relaxed. Whoever waits next sets the bit again, and looks at the head. */
         (void)atomic_fetch_and_explicit(&c->head, ~(uint64_t)HEAD_WANTED, memory_order_relaxed);
     }

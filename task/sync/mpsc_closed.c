@@ -54,7 +54,7 @@ int pirn_mpsc_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx)
 
     if (op->kind == NULL && tx == NULL)
         return pirn__error(-EINVAL, "pirn_mpsc_tx_closed: the sender is NULL");
-    if (!cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, op->kind != NULL))
         return PIRN_PENDING;
     w = pirn_op_state(op, cx, &watch_kind);
     waited = w->chan != NULL;

@@ -15,6 +15,7 @@ struct receive {
     void *elems;
     size_t max, taken;
     bool wanted; /* somebody waits for the room */
+    bool late;   /* it begins without a unit of budget */
 };
 
 static void drop_receive(void *state)
@@ -44,6 +45,8 @@ static int mpsc_look(struct mpsc *c, const struct chan_waiter *w, struct receive
         return -ECANCELED;
     if (c->receiver != NULL && c->receiver != w)
         return -EBUSY;
+    if (r->late)
+        return PIRN_PENDING;
     r->taken = pirn__mpsc_take(c, r->elems, r->max, &r->wanted);
     if (r->taken != 0)
         return 0;
@@ -94,7 +97,8 @@ static NOINLINE int receive_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *given
     pirn__mpsc_leave(c, &wakes, last);
     chan_waker_drop(&fresh);
     if (result == PIRN_PENDING) {
-        cx_return_unit(cx);
+        if (!r->late)
+            cx_return_unit(cx);
         return result;
     }
     chan_waker_drop(&w->waker);
@@ -144,13 +148,31 @@ static NOINLINE int receive_one(pirn_op *op, pirn_cx *cx, struct mpsc *c, void *
     return receive(op, cx, c, &r);
 }
 
+/* The budget is used up: the operation waits, whatever there is, and looks when it is polled again. */
+static NOINLINE int receive_late(pirn_op *op, pirn_cx *cx, struct mpsc *c, struct receive *r)
+{
+    if (op->kind != NULL)
+        return PIRN_PENDING;
+    if (c == NULL)
+        return pirn__error(-EINVAL, "pirn_mpsc_recv: the receiver is NULL");
+    r->late = true;
+    return receive_or_wait(op, cx, c, r);
+}
+
+static NOINLINE int receive_one_late(pirn_op *op, pirn_cx *cx, struct mpsc *c)
+{
+    struct receive r = {.max = 1};
+
+    return receive_late(op, cx, c, &r);
+}
+
 int pirn_mpsc_recv_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *elem)
 {
     struct mpsc *c = mpsc_of_rx(rx);
     bool wanted;
 
     if (!cx_take_unit(cx))
-        return PIRN_PENDING;
+        return receive_one_late(op, cx, c);
     if (LIKELY(op->kind == NULL && c != NULL && take_quickly(c, elem, &wanted)))
         return UNLIKELY(wanted) ? pirn__mpsc_made_room(c) : 0;
     return receive_one(op, cx, c, elem);
@@ -164,7 +186,7 @@ int pirn_mpsc_recv_many_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_rx *rx, void *e
 
     if (max != 0) {
         if (!cx_take_unit(cx))
-            return PIRN_PENDING;
+            return receive_late(op, cx, mpsc_of_rx(rx), &r);
         result = receive(op, cx, mpsc_of_rx(rx), &r);
     }
     if (result == 0)

@@ -128,7 +128,20 @@ struct request {
     const void *elem;
     pirn_mpsc_permit *permit;
     uint32_t n;
+    bool late; /* it begins without a unit of budget */
 };
+
+/* guard: lock. In line. */
+static void enlist(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh, uint32_t n)
+{
+    w->chan = c;
+    w->want = n;
+    c->holders++;
+    c->quick_until = 0;
+    chan_waker_swap(&w->waker, fresh);
+    chan_list_append(&c->waiting, w);
+    op_set_armed(w, true);
+}
 
 /* guard: lock. No room. Return: 0: there is, after all; else the operation is in line. */
 static int line_up(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh, uint32_t n)
@@ -138,13 +151,7 @@ static int line_up(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh
     (void)atomic_fetch_or_explicit(&c->head, HEAD_WANTED, memory_order_relaxed);
     if (c->waiting.first == NULL && pirn__mpsc_room(c) >= n)
         return 0;
-    w->chan = c;
-    w->want = n;
-    c->holders++;
-    c->quick_until = 0;
-    chan_waker_swap(&w->waker, fresh);
-    chan_list_append(&c->waiting, w);
-    op_set_armed(w, true);
+    enlist(c, w, fresh, n);
     return PIRN_PENDING;
 }
 
@@ -193,6 +200,11 @@ static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
     chan_waker_make(&fresh, cx);
     spin_take(&c->lock);
     r = waited ? verdict_of(c, w, &fresh) : has_room(c, q->n);
+    if (r == 0 && !waited && q->late) { /* there is room: it is kept for it */
+        enlist(c, w, &fresh, q->n);
+        pirn__mpsc_grant(c, &wakes);
+        r = PIRN_PENDING;
+    }
     if (r == -EAGAIN)
         r = line_up(c, w, &fresh, q->n);
     if (r == 0)
@@ -202,7 +214,8 @@ static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
     pirn__mpsc_leave(c, &wakes, last);
     chan_waker_drop(&fresh);
     if (r == PIRN_PENDING) {
-        cx_return_unit(cx);
+        if (!q->late)
+            cx_return_unit(cx);
         return r;
     }
     chan_waker_drop(&w->waker);
@@ -214,7 +227,7 @@ static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
 
 static NOINLINE int send_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *c, const void *elem)
 {
-    struct request q = {&send_kind, elem, NULL, 1};
+    struct request q = {&send_kind, elem, NULL, 1, false};
     int r;
 
     if (op->kind == NULL) {
@@ -227,12 +240,29 @@ static NOINLINE int send_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *c, const
     return wait_for_room(op, cx, c, &q);
 }
 
+/* The budget is used up: the operation is in line, whatever room there is. */
+static NOINLINE int send_late(pirn_op *op, pirn_cx *cx, struct mpsc *c, const void *elem)
+{
+    struct request q = {&send_kind, elem, NULL, 1, true};
+
+    if (op->kind != NULL)
+        return PIRN_PENDING;
+    if (c == NULL)
+        return pirn__error(-EINVAL, "pirn_mpsc_send: the sender is NULL");
+    return wait_for_room(op, cx, c, &q);
+}
+
 int pirn_mpsc_send_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, const void *elem)
 {
     struct mpsc *c = mpsc_of_tx(tx);
 
-    if (!cx_take_unit(cx))
-        return PIRN_PENDING;
+    /* An unbounded channel has no line to wait in. */
+    if (c != NULL && c->capacity == PIRN_UNBOUNDED) {
+        if (!cx_take_unit_or_begin(cx, false))
+            return PIRN_PENDING;
+    } else if (!cx_take_unit(cx)) {
+        return send_late(op, cx, c, elem);
+    }
     if (LIKELY(op->kind == NULL && c != NULL && send_quickly(c, elem)))
         return 0;
     return send_or_wait(op, cx, c, elem);
@@ -272,9 +302,12 @@ int pirn_mpsc_reserve_many_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, size
 
     if (op->kind == NULL && (r = check_reserve(tx, n, permit)) != 0)
         return r;
-    if (!cx_take_unit(cx))
-        return PIRN_PENDING;
-    q = (struct request){&reserve_kind, NULL, permit, (uint32_t)n};
+    q = (struct request){&reserve_kind, NULL, permit, (uint32_t)n, false};
+    if (!cx_take_unit(cx)) {
+        if (op->kind != NULL)
+            return PIRN_PENDING;
+        q.late = true;
+    }
     w = op->kind != NULL ? pirn_op_state(op, cx, &reserve_kind) : NULL;
     if (w != NULL)
         q.n = w->want; /* the first call's arguments count */

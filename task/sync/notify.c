@@ -136,7 +136,7 @@ static bool wait_for_notify(struct wait_queue *q, struct waiter *w, pirn_cx *cx,
     if (found) {
         word -= QUEUE_ONE(1);
         if (keep)
-            pirn__waiter_granted_at_once(q, &word, w);
+            pirn__waiter_granted_at_once(q, &word, w, 0);
     } else {
         waiter_enlist(q, &word, w, 0);
     }
@@ -146,13 +146,24 @@ static bool wait_for_notify(struct wait_queue *q, struct waiter *w, pirn_cx *cx,
     return found;
 }
 
+/* The budget is used up: in line all the same, so that it is told, and what it is told or finds is kept. */
+static NOINLINE int wait_in_line(pirn_op *op, pirn_cx *cx, pirn_notify *n)
+{
+    if (op->kind != NULL)
+        return PIRN_PENDING;
+    if (n == NULL)
+        return pirn__error(-EINVAL, "pirn_notify_poll: the notify is NULL");
+    (void)wait_for_notify(&n->queue, waiter_begin(op, cx, &notify_kind), cx, true);
+    return PIRN_PENDING;
+}
+
 int pirn_notify_poll(pirn_op *op, pirn_cx *cx, pirn_notify *n)
 {
     enum waiter_state s;
     struct waiter *w;
 
     if (!cx_take_unit(cx))
-        return PIRN_PENDING;
+        return wait_in_line(op, cx, n);
     if (op->kind == NULL) {
         if (n == NULL)
             return pirn__error(-EINVAL, "pirn_notify_poll: the notify is NULL");

@@ -198,7 +198,7 @@ int pirn_once_enter_poll(pirn_op *op, pirn_cx *cx, pirn_once *o, pirn_once_turn 
 
     if (idle && o == NULL)
         return pirn__error(-EINVAL, "pirn_once_enter_poll: the once is NULL");
-    if (!cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, !idle))
         return PIRN_PENDING;
     if (idle) {
         while (take_turn(o, out) != 0) {
@@ -232,7 +232,7 @@ int pirn_once_poll(pirn_op *op, pirn_cx *cx, pirn_once *o)
 
     if (idle && o == NULL)
         return pirn__error(-EINVAL, "pirn_once_poll: the once is NULL");
-    if (!cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, !idle))
         return PIRN_PENDING;
     if (idle && pirn_once_is_done(o))
         return 0;

@@ -384,7 +384,7 @@ int pirn_oneshot_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_tx *tx)
 {
     if (op->kind == NULL && tx == NULL)
         return pirn__error(-EINVAL, "pirn_oneshot_tx_closed: the sender is NULL");
-    if (!cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, op->kind != NULL))
         return PIRN_PENDING;
     return oneshot_wait(op, cx, oneshot_of_tx(tx), ONESHOT_TX, NULL);
 }
@@ -394,7 +394,7 @@ int pirn_oneshot_recv_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_rx *rx, void *
     struct oneshot *o = oneshot_of_rx(rx);
     enum oneshot_stage stage;
 
-    if (!cx_take_unit(cx))
+    if (!cx_take_unit_or_begin(cx, op->kind != NULL))
         return PIRN_PENDING;
     if (op->kind == NULL) {
         if (o == NULL)

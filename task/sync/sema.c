@@ -81,8 +81,9 @@ int pirn__sema_try(struct wait_queue *q, uint32_t n)
     return 0;
 }
 
-/* Takes what is free, and waits for the rest. Return: as pirn__sema_try(), -EAGAIN: waits. */
-static int wait_for_rest(struct wait_queue *q, struct waiter *w, pirn_cx *cx, uint32_t n)
+/* Takes what is free, and waits for the rest. Return: as pirn__sema_try(), -EAGAIN: waits. @late: also if it
+ * got all, which is kept for it. */
+static int wait_for_rest(struct wait_queue *q, struct waiter *w, pirn_cx *cx, uint32_t n, bool late)
 {
     uint32_t free_now;
     uint64_t word;
@@ -93,6 +94,9 @@ static int wait_for_rest(struct wait_queue *q, struct waiter *w, pirn_cx *cx, ui
     free_now = QUEUE_VALUE(word);
     if (word & QUEUE_CLOSED) {
         r = PIRN_ECLOSED;
+    } else if (free_now >= n && late) {
+        word -= QUEUE_ONE(n);
+        pirn__waiter_granted_at_once(q, &word, w, n);
     } else if (free_now >= n) {
         word = queue_with_ref(word) - QUEUE_ONE(n);
     } else {
@@ -102,8 +106,11 @@ static int wait_for_rest(struct wait_queue *q, struct waiter *w, pirn_cx *cx, ui
         r = -EAGAIN;
     }
     queue_unlock(q, word);
-    if (r != -EAGAIN)
-        pirn__op_waker_drop(&w->waker);
+    if (late && r == 0)
+        r = -EAGAIN;
+    else if (r == -EAGAIN)
+        return r;
+    pirn__op_waker_drop(&w->waker);
     return r;
 }
 
@@ -117,6 +124,18 @@ static int give_up(pirn_op *op, struct waiter *w, enum waiter_state s)
     return waiter_finish(op, w, s);
 }
 
+/* The budget is used up: in line all the same, and what it gets is kept. */
+static NOINLINE int get_in_line(pirn_op *op, pirn_cx *cx, const pirn_op_kind *kind,
+                                struct wait_queue *q, uint32_t n)
+{
+    int r = wait_for_rest(q, waiter_begin(op, cx, kind), cx, n, true);
+
+    if (r == -EAGAIN)
+        return PIRN_PENDING;
+    op_end(op);
+    return r;
+}
+
 int pirn__sema_poll(pirn_op *op, pirn_cx *cx, const pirn_op_kind *kind, struct wait_queue *q,
                     uint32_t n, struct wait_queue **from, uint32_t *got)
 {
@@ -125,11 +144,11 @@ int pirn__sema_poll(pirn_op *op, pirn_cx *cx, const pirn_op_kind *kind, struct w
     int r = -EAGAIN;
 
     if (!cx_take_unit(cx))
-        return PIRN_PENDING;
+        return op->kind != NULL ? PIRN_PENDING : get_in_line(op, cx, kind, q, n);
     if (op->kind == NULL) {
         r = pirn__sema_try(q, n);
         if (r == -EAGAIN) {
-            r = wait_for_rest(q, waiter_begin(op, cx, kind), cx, n);
+            r = wait_for_rest(q, waiter_begin(op, cx, kind), cx, n, false);
             if (r != -EAGAIN)
                 op_end(op);
         }

@@ -124,11 +124,13 @@ void pirn__waiter_clone_waker(struct waiter *w, struct op_waker *made, pirn_cx *
     op_set_armed(w, false);
 }
 
-void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w)
+void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w,
+                                  uint32_t asked)
 {
     w->queue = q;
     /* mo: relaxed. Only its operation ever looks. */
-    atomic_store_explicit(&w->state, WAITER_GRANTED, memory_order_relaxed);
+    atomic_store_explicit(&w->state, asked << WAITER_STATE_BITS | WAITER_GRANTED,
+                          memory_order_relaxed);
     *word = queue_with_ref(*word);
 }
 

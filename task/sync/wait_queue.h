@@ -272,8 +272,9 @@ static inline void waiter_enlist(struct wait_queue *q, uint64_t *word, struct wa
     *word = queue_with_ref(*word);
 }
 
-/* As if it had been enlisted and granted what it waits for. LOCKED. */
-void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w);
+/* As if it had been enlisted, asking for @asked, and granted what it waits for. LOCKED. */
+void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w,
+                                  uint32_t asked);
 
 /* Not WAITING any more. LOCKED; @wakes has room. Afterwards @w may be gone as soon as its task likes. */
 void pirn__waiter_resolve(struct waiter *w, enum waiter_state state, struct wake_list *wakes);

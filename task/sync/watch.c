@@ -359,11 +359,16 @@ int pirn_watch_changed_poll(pirn_op *op, pirn_cx *cx, pirn_watch_rx *rx)
 
     if (op->kind == NULL && rx == NULL)
         return pirn__error(-EINVAL, "pirn_watch_changed: the receiver is NULL");
-    if (!cx_take_unit(cx))
-        return PIRN_PENDING;
-    if (op->kind == NULL && hub_version(watch_rx_inside(rx)->hub) != watch_rx_inside(rx)->place)
+    if (UNLIKELY(!cx_take_unit(cx))) {
+        if (op->kind != NULL)
+            return PIRN_PENDING;
+        r = pirn__hub_wait(op, cx, watch_rx_inside(rx), &changed_kind, pirn__hub_late, NULL);
+    } else if (op->kind == NULL &&
+               hub_version(watch_rx_inside(rx)->hub) != watch_rx_inside(rx)->place) {
         return look_for_change(watch_rx_inside(rx), NULL);
-    r = pirn__hub_wait(op, cx, watch_rx_inside(rx), &changed_kind, look_for_change, NULL);
+    } else {
+        r = pirn__hub_wait(op, cx, watch_rx_inside(rx), &changed_kind, look_for_change, NULL);
+    }
     if (r == -EBUSY)
         return pirn__error(r, "pirn_watch_changed: another operation waits here");
     return r;

@@ -110,7 +110,7 @@ static void give_up(void *who)
 
 static void begin(uint32_t events_max)
 {
-    const struct io_owner owner = {&io, hold, give_up};
+    const struct io_owner owner = {&io, hold, give_up, NULL};
 
     EQ(pirn__io_init(&io, &tally.alloc, events_max), 0);
     pirn__io_set_owner(&io, &owner);

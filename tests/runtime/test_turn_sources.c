@@ -151,3 +151,60 @@ Test(turn_sources, the_descriptor_tells_of_descriptors)
     EQ(close(pipe_fds[0]), 0);
     EQ(close(pipe_fds[1]), 0);
 }
+
+static int spawn_sleeper_root(void *frame, pirn_cx *cx, void *out)
+{
+    struct sleeper f = {.at = pirn_after(SOON_MS * PIRN_MS)};
+
+    (void)cx;
+    (void)out;
+    return pirn_spawn(NULL, &sleeper, &f, frame);
+}
+
+static int yield_once(void *frame, pirn_cx *cx, void *out)
+{
+    static unsigned yield;
+    static bool spawned;
+    int r;
+
+    if (!spawned) {
+        r = spawn_sleeper_root(frame, cx, out);
+        if (r != 0)
+            return r;
+        spawned = true;
+    }
+    return pirn_yield_poll(&yield, cx); /* the sleeper has been polled when we come back */
+}
+
+static const pirn_task_desc spawner = {
+    .size = sizeof spawner,
+    .name = "spawner",
+    .poll = yield_once,
+    .frame_size = sizeof(pirn_join *),
+};
+
+Test(turn_sources, a_timer_that_came_between_two_turns_is_told)
+{
+    pirn_runtime *rt = rt_new();
+    int fd = pirn_runtime_fd(rt);
+    pirn_join *late = spawn_sleeper(rt, pirn_after(PIRN_SEC * 3600)), *j = NULL;
+    pirn_time next = 0, first;
+    pirn_result res;
+
+    EQ(pirn_runtime_turn(rt, PIRN_NEVER, &next), 0);
+    first = next;
+    CHECK(first != PIRN_NEVER);
+    EQ(wait_readable(fd, 0), 0);
+    EQ(pirn_block_on(pirn_runtime_handle(rt), &spawner, &j, &res, NULL), 0);
+    EQ(pirn_result_status(&res), 0);
+    EQ(wait_readable(fd, 0), 1);
+    EQ(pirn_runtime_turn(rt, PIRN_NEVER, &next), 0);
+    CHECK(next < first);
+    while (!pirn_join_is_finished(j)) {
+        (void)wait_readable(fd, SOON_MS);
+        EQ(pirn_runtime_turn(rt, PIRN_NEVER, &next), 0);
+    }
+    finish(j);
+    pirn_join_free(late);
+    rt_free(rt);
+}
