@@ -31,11 +31,12 @@ enum oneshot_stage {
 struct oneshot {
     struct spin lock;
     _Atomic(uint8_t) stage; /* enum oneshot_stage; once it is not SHARED: guard: the receiver */
-    /* One byte, read alone: compilers read neighbours along. */
+    /* A word of its own: compilers that test several of these at once read neighbours along, and the lock's
+     * byte changes while its holder reads. */
+    _Alignas(8) uint32_t holders;
     bool sent : 1;  /* the element is in it, or was */
     bool taken : 1; /* and is not any more */
     bool tx_gone : 1, rx_closed : 1, rx_gone : 1;
-    uint32_t holders;
     void (*elem_drop)(void *elem); /* immutable */
     size_t elem_size;              /* immutable */
     struct chan_waiter *ends[2];   /* by enum oneshot_end: who waits there, not woken since */

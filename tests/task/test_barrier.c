@@ -50,7 +50,7 @@ Test(barrier, rounds)
         cr_expect_not(leads[1]);
         cr_expect_eq(await_poll(&w[0]), 0);
         cr_expect_not(leads[0]);
-        cr_expect_eq(w[0].waker.wakes, round + 1);
+        cr_expect_eq(w[0].waker.wakes, (unsigned)round + 1);
     }
     pirn_barrier_unref(b);
 }
