@@ -50,7 +50,7 @@ def log_of(command, env, log):
         return subprocess.run(command, env=env, stdout=out, stderr=out).returncode
 
 
-def build(name, compilers, options, env):
+def set_up(name, compilers, options, env):
     """Returns the build folder, or None after it has shown why there is none."""
     folder = ROOT / "build/tests" / name
     log = folder.with_suffix(".log")
@@ -59,13 +59,23 @@ def build(name, compilers, options, env):
     setup = ["meson", "setup", str(folder), str(ROOT), "-Dtests=true", *options]
     wanted = json.dumps([setup, compilers])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    failed = False
-    if not stamp.is_file() or stamp.read_text() != wanted:
+    if stamp.is_file() and stamp.read_text() == wanted:
+        # A changed meson.build is read now: what is tested is taken from what comes of it.
+        failed = log_of(["ninja", "--quiet", "-C", str(folder), "build.ninja"], env, log)
+    else:
         shutil.rmtree(folder, ignore_errors=True)
         failed = log_of(setup, {**env, **compilers}, log)
         if not failed:
             stamp.write_text(wanted)
-    failed = failed or log_of(["ninja", "--quiet", "-C", str(folder)], env, log)
+    if failed:
+        say(log.read_text(errors="replace"))
+    return None if failed else folder
+
+
+def build(folder, targets, env):
+    """Makes @targets, all if there are none; shows warnings. Return: whether they are there."""
+    log = folder.with_suffix(".log")
+    failed = log_of(["ninja", "--quiet", "-C", str(folder), *targets], env, log)
     text = log.read_text(errors="replace")
     if failed:
         say(text)
@@ -73,18 +83,30 @@ def build(name, compilers, options, env):
         for line in text.splitlines():
             if "warning:" in line:
                 say(line)
-    return None if failed else folder
+    return not failed
+
+
+def info(folder, what):
+    return json.loads((folder / f"meson-info/intro-{what}.json").read_text())
 
 
 def chosen(folder, suites, only):
-    """The names of the build's tests in @suites, those with @only in their name."""
-    tests = json.loads((folder / "meson-info/intro-tests.json").read_text())
-    for test in tests:
+    """The build's tests in @suites, those with @only in their name."""
+    for test in info(folder, "tests"):
         own = {s.split(":")[-1] for s in test["suite"]}
         if not own & set(SUITES):
             sys.exit(f"test {test['name']}: its suite is none of {', '.join(SUITES)}")
         if own & set(suites) and only in test["name"]:
-            yield test["name"]
+            yield test
+
+
+def targets_of(folder, tests):
+    """What ninja is to make for @tests."""
+    needed = {target for test in tests for target in test["depends"]}
+    for target in info(folder, "targets"):
+        if target["id"] in needed:
+            for file in target["filename"]:
+                yield os.path.relpath(file, folder)
 
 
 def fixed_addresses():
@@ -161,14 +183,17 @@ def main():
     total = Counter()
     for name, (compilers, options, suites) in BUILDS.items():
         say(f"== {name}: {' '.join(options + common)}")
-        folder = build(name, compilers, options + common, env)
-        if folder is None:
+        folder = set_up(name, compilers, options + common, env)
+        tests = list(chosen(folder, suites, args.only)) if folder else []
+        # Where every suite runs, everything is built: also what no test needs.
+        whole = suites == SUITES and not args.only
+        if folder and not tests:
+            continue
+        if not folder or not build(folder, [] if whole else targets_of(folder, tests), env):
             say(f"failed: {name}: build")
             total["failed"] += 1
             continue
-        names = list(chosen(folder, suites, args.only))
-        if names:
-            total += run_tests(name, folder, names, env, args.long)
+        total += run_tests(name, folder, [test["name"] for test in tests], env, args.long)
 
     ran = total["passed"] + total["failed"]
     if not ran:
