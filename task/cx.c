@@ -12,6 +12,7 @@
 void pirn__poller_init(struct poller *p, const struct sched *s, uint32_t budget)
 {
     p->budget = budget;
+    p->polls = &p->stats.polls;
     p->cx.waker.vt = &pirn__task_waker_vt;
     p->cx.root = &p->cx;
     p->cx.sched = s;

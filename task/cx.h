@@ -50,6 +50,8 @@ struct poller {
     _Atomic(uint32_t) worker; /* index, as in `site`; written by the thread, read by walkers */
     bool blocking;            /* of the blocking pool: a poll that is pending is a fault */
     uint64_t tick;            /* coarse time, CELL_TICK_SHIFT; brought up to date between polls */
+    _Atomic(uint64_t)
+        *polls; /* where those are counted: stats.polls, or who lent this thread its tasks */
     struct poll_stats stats;
     /* The task that runs now, for dumps: id 0 is none; and words of its cell, as they were when the
      * poll began. */
@@ -63,7 +65,7 @@ struct poller {
 void pirn__poller_init(struct poller *p, const struct sched *s, uint32_t budget);
 
 /* One more, by the only writer: no read-modify-write. */
-static inline void stat_add(_Atomic(uint64_t) *counter, uint64_t n)
+static INLINE void stat_add(_Atomic(uint64_t) *counter, uint64_t n)
 {
     /* mo: relaxed, a statistic. */
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,

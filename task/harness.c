@@ -22,15 +22,9 @@
 
 /* ---- what is said of a task --------------------------------------------------------------- */
 
-void pirn__harness_facts(const struct header *h, struct task_facts *f)
+/* From the words of a cell, of which the cell may be gone. */
+static void facts_of(struct task_facts *f, uint64_t site, uint64_t born, uint64_t seen)
 {
-    /* mo: relaxed, all three: figures for people. */
-    uint64_t site = atomic_load_explicit(&h->site, memory_order_relaxed);
-    uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
-    uint64_t seen = atomic_load_explicit(&h->seen, memory_order_relaxed);
-
-    f->id = h->id;
-    f->desc = h->desc;
     f->spawn_site = (const void *)(uintptr_t)(site & CELL_SITE_MASK);
     f->worker = (uint32_t)(site >> CELL_SITE_BITS);
     f->spawned_tick = born & CELL_TICK_MASK;
@@ -38,27 +32,67 @@ void pirn__harness_facts(const struct header *h, struct task_facts *f)
     f->last_poll_tick = seen & CELL_TICK_MASK;
     f->await_line = (uint32_t)(seen >> CELL_TICK_BITS & CELL_LINE_MAX);
     f->forever = seen & CELL_FOREVER;
+}
+
+void pirn__harness_facts(const struct header *h, struct task_facts *f)
+{
+    /* mo: relaxed, all three: figures for people. */
+    uint64_t site = atomic_load_explicit(&h->site, memory_order_relaxed);
+    uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(&h->seen, memory_order_relaxed);
+
+    facts_of(f, site, born, seen);
+    f->id = h->id;
+    f->desc = h->desc;
     f->state = pirn__state_peek(&h->state) & ~STATE_REPLACED;
+    if ((f->state & (STATE_RUNNING | STATE_SETTLING)) == STATE_RUNNING) {
+        f->await_line = 0; /* where it was before this poll */
+        f->forever = false;
+    }
+}
+
+/* Of the task that @p polls, or has polled just now: what its cell is told only when it waits. */
+static void running_facts(const struct header *h, const struct poller *p, struct task_facts *f)
+{
+    pirn__harness_facts(h, f);
+    f->last_poll_tick = p->tick & CELL_TICK_MASK;
+    f->await_line = 0;
+    f->forever = false;
+}
+
+/* For dumps. */
+static void publish_running(struct poller *p, const struct header *h, uint64_t site, uint64_t born,
+                            uint64_t seen)
+{
+    /* The words change one after the other; a reader takes the others only between two equal ids, and
+     * sees id 0, as the end of the poll before left it, if one of them is newer than the first. */
+    /* mo: release, all four, pairs with [slot] in pirn__walk_running(). */
+    atomic_store_explicit(&p->running_desc, h->desc, memory_order_release);
+    atomic_store_explicit(&p->running_site, site, memory_order_release);
+    atomic_store_explicit(&p->running_born, born, memory_order_release);
+    atomic_store_explicit(&p->running_seen, seen, memory_order_release);
+    /* mo: release pairs with [slot] there: the name belongs to this id. */
+    atomic_store_explicit(&p->running_id, h->id, memory_order_release);
 }
 
 /* Before a poll: one more, the tick, and who. Holding RUNNING, so load and store need not be one. */
-static void note_poll(struct header *h, const struct poller *p)
+static void note_poll(struct header *h, struct poller *p)
 {
     /* mo: relaxed: figures for walkers; this thread is the only writer. */
     uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
     uint64_t site, worker;
 
-    if (LIKELY(born >> CELL_TICK_BITS < CELL_POLLS_MAX))
+    if (LIKELY(born < CELL_POLLS_MAX << CELL_TICK_BITS))
         born += UINT64_C(1) << CELL_TICK_BITS;
     atomic_store_explicit(&h->born, born, memory_order_relaxed);
     /* mo: as above. */
-    atomic_store_explicit(&h->seen, p->tick & CELL_TICK_MASK, memory_order_relaxed);
-    /* mo: as above. */
     site = atomic_load_explicit(&h->site, memory_order_relaxed);
     worker = atomic_load_explicit(&p->worker, memory_order_relaxed);
-    if (UNLIKELY(site >> CELL_SITE_BITS != worker))
-        atomic_store_explicit(&h->site, (site & CELL_SITE_MASK) | worker << CELL_SITE_BITS,
-                              memory_order_relaxed);
+    if (UNLIKELY(site >> CELL_SITE_BITS != worker)) {
+        site = (site & CELL_SITE_MASK) | worker << CELL_SITE_BITS;
+        atomic_store_explicit(&h->site, site, memory_order_relaxed);
+    }
+    publish_running(p, h, site, born, p->tick & CELL_TICK_MASK);
 }
 
 /* The source line in the first word of a frame; 0: none. */
@@ -70,16 +104,16 @@ static uint64_t await_line(struct header *h)
     if (!(d->flags & (PIRN_TASK_LINE | PIRN_TASK_FRAME)) || d->frame_size < sizeof word)
         return 0;
     word = *(const uint32_t *)cell_stage(h);
-    if (word >> PIRN_LINE_BITS == PIRN_FRAME_MARK >> PIRN_LINE_BITS)
+    if (LIKELY(word - PIRN_FRAME_MARK < UINT32_C(1) << PIRN_LINE_BITS))
         return word - PIRN_FRAME_MARK;
     if (!(d->flags & PIRN_TASK_LINE))
         return 0;
     return word < CELL_LINE_MAX ? word : CELL_LINE_MAX;
 }
 
-/* After a poll that returned pending: where it waits, if the frame says, and whether a waker that is
- * not counted may wake it, or nothing, on purpose. */
-static void note_wait(struct header *h, const struct poller *p, bool forever)
+/* After a poll that returned pending: when it was, where the task waits, if the frame says, and whether
+ * a waker that is not counted may wake it, or nothing, on purpose. Return: the word of the cell. */
+static uint64_t note_pend(struct header *h, const struct poller *p, bool forever)
 {
     uint64_t seen = p->tick & CELL_TICK_MASK;
 
@@ -88,24 +122,23 @@ static void note_wait(struct header *h, const struct poller *p, bool forever)
         seen |= CELL_FOREVER;
     /* mo: relaxed: figures for walkers; this thread is the only writer. */
     atomic_store_explicit(&h->seen, seen, memory_order_relaxed);
+    return seen;
 }
 
-static void publish_running(struct poller *p, const struct header *h)
+/* Of a task that was polled just now; its cell may be gone. */
+static COLD void tell_forgotten(struct sched *s, const struct poller *p, uint64_t id, uint64_t seen,
+                                uint64_t state)
 {
-    /* mo: relaxed, all three: this thread wrote them. */
-    uint64_t site = atomic_load_explicit(&h->site, memory_order_relaxed);
-    uint64_t born = atomic_load_explicit(&h->born, memory_order_relaxed);
-    uint64_t seen = atomic_load_explicit(&h->seen, memory_order_relaxed);
+    struct task_facts facts;
 
-    /* The words change one after the other; a reader takes the others only between two equal ids, and
-     * sees id 0, as the end of the poll before left it, if one of them is newer than the first. */
-    /* mo: release, all four, pairs with [slot] in pirn__walk_running(). */
-    atomic_store_explicit(&p->running_desc, h->desc, memory_order_release);
-    atomic_store_explicit(&p->running_site, site, memory_order_release);
-    atomic_store_explicit(&p->running_born, born, memory_order_release);
-    atomic_store_explicit(&p->running_seen, seen, memory_order_release);
-    /* mo: release pairs with [slot] there: the name belongs to this id. */
-    atomic_store_explicit(&p->running_id, h->id, memory_order_release);
+    /* mo: relaxed, all three: this thread wrote them. */
+    facts_of(&facts, atomic_load_explicit(&p->running_site, memory_order_relaxed),
+             atomic_load_explicit(&p->running_born, memory_order_relaxed), seen);
+    facts.id = id;
+    /* mo: relaxed. As above. */
+    facts.desc = atomic_load_explicit(&p->running_desc, memory_order_relaxed);
+    facts.state = state & ~STATE_REPLACED;
+    s->ops->forgotten(s, &facts);
 }
 
 /* Where a poll may write its output. */
@@ -221,7 +254,7 @@ static void complete(struct header *h, struct poller *p, bool owned_given, size_
     size_t refs = 2 - (owned_given || (cell_is_linked(h) && !s->ops->unlink(s, h)));
 
     if (UNLIKELY(tell))
-        pirn__harness_facts(h, &facts);
+        running_facts(h, p, &facts);
     poller_idle(p); /* before it counts as finished: it is shown as running no longer */
     stat_add(&p->stats.finished, 1);
     if (read) {
@@ -266,7 +299,7 @@ static COLD void complete_faulted(struct header *h, struct poller *p, bool owned
     keep_fault(h, &e);
     store_fault(h, &e);
     stat_add(&p->stats.faults, 1);
-    pirn__harness_facts(h, &facts);
+    running_facts(h, p, &facts);
     h->sched->ops->faulted(h->sched, &facts, pirn__fault_code(), pirn__fault_text());
     if (output && h->desc->out_drop != NULL)
         drop_counted(h->sched, h->id, h->desc->out_drop, output_room(h, p));
@@ -329,7 +362,7 @@ static COLD void finish_faulted(struct header *h, struct poller *p, bool tell_po
 
     keep_fault(h, &e);
     stat_add(&p->stats.faults, 1);
-    pirn__harness_facts(h, &facts);
+    running_facts(h, p, &facts);
     s->ops->faulted(s, &facts, pirn__fault_code(), pirn__fault_text());
     if (tell_poll)
         s->ops->after_poll(s, &facts);
@@ -396,27 +429,24 @@ static void finish(struct header *h, struct poller *p, int code, const void *out
 static void pend(struct header *h, struct poller *p, size_t word)
 {
     struct sched *s = h->sched;
+    uint64_t id = h->id, seen;
     bool woken = p->cx.self_woken;
     bool forever = p->cx.forever;
-    struct task_facts facts;
 
     if (!woken && h->end.ops != NULL)
         forever = pirn__op_before_wait(h->end.ops, h) || forever;
-    if (forever || (h->desc->flags & (PIRN_TASK_LINE | PIRN_TASK_FRAME)))
-        note_wait(h, p, forever);
+    seen = note_pend(h, p, forever);
     /* A task that is woken already is in a queue next, where a closer finds it as well. */
     if (!woken && !cell_is_linked(h) && !s->ops->link(s, h))
         pirn__state_cancel_queued(&h->state);
     poller_idle(p); /* after it was linked: walkers find it in one place or the other */
-    /* Nothing of the cell may be read after T2, so what a report would say is read before. */
-    if (!woken && !forever)
-        pirn__harness_facts(h, &facts);
+    /* Nothing of the cell may be read after T2. */
     switch (pirn__state_to_idle(&h->state, woken, word)) {
     case IDLE_DONE:
         break;
     case IDLE_FORGOTTEN:
         if (!forever)
-            s->ops->forgotten(s, &facts);
+            tell_forgotten(s, p, id, seen, word);
         break;
     case IDLE_FREE:
         pirn__harness_free(h);
@@ -431,11 +461,11 @@ static void pend(struct header *h, struct poller *p, size_t word)
 }
 
 static COLD void tell_hook(void (*hook)(struct sched *, const struct task_facts *),
-                           struct header *h)
+                           const struct header *h, const struct poller *p)
 {
     struct task_facts facts;
 
-    pirn__harness_facts(h, &facts);
+    running_facts(h, p, &facts);
     hook(h->sched, &facts);
 }
 
@@ -456,17 +486,16 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
     cx->self_woken = cx->yielding = cx->forever = cx->faulted = cx->exhausted = false;
     cx->now = 0;
     note_poll(h, p);
-    publish_running(p, h);
-    stat_add(&p->stats.polls, 1);
+    stat_add(p->polls, 1);
     if (UNLIKELY(s->watch & WATCH_POLL))
-        tell_hook(s->ops->before_poll, h);
+        tell_hook(s->ops->before_poll, h, p);
 
     p->phase = PHASE_POLL;
     r = d->poll(cell_stage(h), cx, out);
     p->phase = PHASE_NONE;
 
     if (UNLIKELY(s->watch & WATCH_POLL))
-        tell_hook(s->ops->after_poll, h);
+        tell_hook(s->ops->after_poll, h, p);
     cx->cell = NULL;
     cx->ops = NULL;
     if (UNLIKELY(cx->exhausted))

@@ -10,6 +10,8 @@
 #include <pirn/alloc.h>
 #include <pirn/task.h>
 
+#include "task/base/compiler.h"
+#include "task/base/scope.h"
 #include "task/handle.h"
 
 struct header;
@@ -30,7 +32,7 @@ struct task_facts {
 };
 
 struct sched_ops {
-    /* Whether this thread drives the scheduler now, so that nothing of it can go meanwhile. */
+    /* See sched_is_here(). */
     bool (*here)(struct sched *s);
     /* Whether it is to stop: what a long poll may ask. Any thread. */
     bool (*stopping)(const struct sched *s);
@@ -83,5 +85,11 @@ struct sched {
     uint32_t watch;   /* set before the first spawn */
     pirn_alloc alloc; /* likewise */
 };
+
+/* Whether this thread drives the scheduler now, so that nothing of it can go meanwhile. */
+static inline bool sched_is_here(struct sched *s)
+{
+    return LIKELY(scope_here() == s) || s->ops->here(s);
+}
 
 #endif

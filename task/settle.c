@@ -34,7 +34,7 @@ static void task_settled(struct settle *s)
     }
     /* The task may end as soon as it is in a queue, and its scheduler with it: a second reference
      * keeps both until we have done with them. */
-    outside = !sched->ops->here(sched);
+    outside = !sched_is_here(sched);
     if (outside)
         pirn__state_ref_inc(&h->state);
     pirn__state_to_settled(&h->state);

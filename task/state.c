@@ -47,31 +47,31 @@ static bool exchange(struct state *s, size_t *cur, size_t next, memory_order ord
 
 enum run_act pirn__state_to_running(struct state *s, size_t *word)
 {
-    enum run_act act;
     size_t next, cur = guess(s);
+    bool idle;
 
     do {
         ASSERT(cur & STATE_NOTIFIED);
-        if (pirn__state_is_idle(cur)) {
+        idle = LIKELY(pirn__state_is_idle(cur));
+        if (idle)
             next = (cur | STATE_RUNNING) & ~(STATE_NOTIFIED | STATE_SETTLING);
-            act = LIKELY(!(cur & (STATE_CANCELLED | STATE_SETTLING))) ? RUN_POLL
-                  : cur & STATE_SETTLING                              ? RUN_END
-                                                                      : RUN_CANCEL;
-        } else {
+        else
             next = cur - STATE_REF(1);
-            act = STATE_REFS(next) == 0 ? RUN_FREE : RUN_SKIP;
-        }
         /* mo: acquire pairs with [frame] in to_idle and with [event] in the wakes: the poll sees
          * both. Release pairs with [last]: on RUN_SKIP our accesses come before the free. */
     } while (!exchange(s, &cur, next, memory_order_acq_rel));
     *word = next;
-    return act;
+    if (!idle)
+        return STATE_REFS(next) == 0 ? RUN_FREE : RUN_SKIP;
+    return LIKELY(!(cur & (STATE_CANCELLED | STATE_SETTLING))) ? RUN_POLL
+           : cur & STATE_SETTLING                              ? RUN_END
+                                                               : RUN_CANCEL;
 }
 
 enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word)
 {
-    enum idle_act act;
-    size_t next, cur = word;
+    size_t next, left, cur = word;
+    bool requeue;
 
     do {
         ASSERT((cur & (STATE_RUNNING | STATE_COMPLETE)) == STATE_RUNNING);
@@ -81,22 +81,21 @@ enum idle_act pirn__state_to_idle(struct state *s, bool self_woken, size_t word)
             return IDLE_CANCEL;
         }
         next = cur & ~STATE_RUNNING;
-        if (self_woken || (cur & STATE_NOTIFIED)) {
+        requeue = self_woken || (cur & STATE_NOTIFIED);
+        if (requeue)
             next |= STATE_NOTIFIED;
-            act = IDLE_REQUEUE;
-        } else {
-            size_t left = STATE_REFS(next) - 1;
-
+        else
             next -= STATE_REF(1);
-            act = left == 0                                    ? IDLE_FREE
-                  : left == 1 + !!(next & STATE_JOIN_INTEREST) ? IDLE_FORGOTTEN
-                                                               : IDLE_DONE;
-        }
         /* mo: release pairs with [frame] in to_running: the next poll sees the frame. Acquire
          * pairs with [event] for a wake that came meanwhile, whose poll this thread may requeue
          * to itself, and with [last] on IDLE_FREE. */
     } while (!exchange(s, &cur, next, memory_order_acq_rel));
-    return act;
+    if (requeue)
+        return IDLE_REQUEUE;
+    left = STATE_REFS(next);
+    return left == 0                                    ? IDLE_FREE
+           : left == 1 + !!(next & STATE_JOIN_INTEREST) ? IDLE_FORGOTTEN
+                                                        : IDLE_DONE;
 }
 
 enum complete_act pirn__state_to_complete(struct state *s, size_t refs, size_t word, bool read)

@@ -34,33 +34,53 @@ void pirn__op_waker_drop(struct op_waker *w)
  * it is in a queue. A second reference does, until we have done with it. */
 static bool is_outside(const struct header *h)
 {
-    return !h->sched->ops->here(h->sched);
+    return !sched_is_here(h->sched);
+}
+
+static void add_task(struct wake_list *l, struct header *h)
+{
+    h->queue_next = NULL;
+    if (l->first == NULL)
+        l->first = h;
+    else
+        l->last->queue_next = h;
+    l->last = h;
+}
+
+/* Where sched_is_here() has to ask. */
+static NOINLINE void add_asking(struct wake_list *l, struct header *h)
+{
+    if (is_outside(h)) {
+        pirn__state_ref_inc(&h->state);
+        l->outside++;
+    }
+    add_task(l, h);
+}
+
+static NOINLINE void add_foreign(struct wake_list *l, struct op_waker *w)
+{
+    ASSERT(wake_list_has_room(l));
+    l->foreign[l->count].vt = w->vt;
+    l->foreign[l->count++].data = w->data;
+    w->vt = NULL;
 }
 
 void pirn__wake_take(struct wake_list *l, struct op_waker *w)
 {
     struct header *h = w->data;
 
-    if (LIKELY(w->vt == &pirn__borrowed_vt)) {
-        w->vt = NULL;
-        if (pirn__state_wake_by_ref(&h->state) != WAKE_SUBMIT)
-            return;
-        if (is_outside(h)) {
-            pirn__state_ref_inc(&h->state);
-            l->outside = true;
-        }
-        h->queue_next = NULL;
-        if (l->first == NULL)
-            l->first = h;
-        else
-            l->last->queue_next = h;
-        l->last = h;
-    } else if (w->vt != NULL) {
-        ASSERT(wake_list_has_room(l));
-        l->foreign[l->count].vt = w->vt;
-        l->foreign[l->count++].data = w->data;
-        w->vt = NULL;
+    if (UNLIKELY(w->vt != &pirn__borrowed_vt)) {
+        if (w->vt != NULL)
+            add_foreign(l, w);
+        return;
     }
+    w->vt = NULL;
+    if (pirn__state_wake_by_ref(&h->state) != WAKE_SUBMIT)
+        return;
+    if (LIKELY(h->sched == scope_here()))
+        add_task(l, h);
+    else
+        add_asking(l, h);
 }
 
 /* Some are of another scheduler. */
@@ -84,7 +104,7 @@ static NOINLINE void flush_foreign(struct wake_list *l)
         pirn__waker_wake_contained(&l->foreign[i], NULL);
 }
 
-void pirn__wake_flush(struct wake_list *l)
+static NOINLINE void flush_many(struct wake_list *l)
 {
     struct header *h = l->first, *next;
 
@@ -98,4 +118,17 @@ void pirn__wake_flush(struct wake_list *l)
     if (UNLIKELY(l->count != 0))
         flush_foreign(l);
     wake_list_init(l);
+}
+
+void pirn__wake_flush(struct wake_list *l)
+{
+    struct header *h = l->first;
+
+    /* One task, as a rule, and of this thread's scheduler. */
+    if (UNLIKELY((l->count | l->outside) != 0 || (h != NULL && h != l->last))) {
+        flush_many(l);
+    } else if (h != NULL) {
+        l->first = NULL;
+        h->sched->ops->schedule(h->sched, (struct notified){h});
+    }
 }

@@ -32,7 +32,7 @@ extern const pirn_waker_vt pirn__borrowed_vt;
 struct wake_list {
     struct header *first, *last; /* Notifieds, by queue_next; `last` only if there is a first */
     uint32_t count;
-    bool outside; /* of some scheduler that this thread does not drive */
+    uint32_t outside; /* how many are of a scheduler that this thread does not drive */
     pirn_waker foreign[WAKE_FOREIGN];
 };
 
@@ -52,7 +52,7 @@ static inline void wake_list_init(struct wake_list *l)
 {
     l->first = NULL;
     l->count = 0;
-    l->outside = false;
+    l->outside = 0;
 }
 
 static inline bool wake_list_is_empty(const struct wake_list *l)

@@ -69,7 +69,7 @@ void pirn__waker_wake(struct task_waker w)
         own->self_woken = true;
         return;
     }
-    if (!s->ops->here(s)) {
+    if (!sched_is_here(s)) {
         wake_from_outside(h);
         return;
     }

@@ -56,14 +56,21 @@ static void say_worker(struct runner *r, uint32_t worker)
     atomic_store_explicit(&r->thread->poller.worker, worker, memory_order_relaxed);
 }
 
+/* What this thread does now is for @w; NULL: for no worker. */
+static void set_worker(struct runner *r, struct worker *w)
+{
+    r->worker = w;
+    pirn__context.spawner = w != NULL ? &w->spawner : NULL;
+    pirn__scope.here = w != NULL ? &w->mt->base.sched : NULL;
+}
+
 /* The worker that was passed on is this thread's again. False: another thread runs it. */
 static bool take_back(struct runner *r, struct worker *w)
 {
     if (!pirn__worker_take_over(w))
         return false;
-    r->worker = w;
+    set_worker(r, w);
     say_worker(r, w->index);
-    pirn__context.spawner = &w->spawner;
     w->spawner.poller = &r->thread->poller;
     return true;
 }
@@ -119,11 +126,9 @@ static bool call_keeping(struct blocking_call *c, struct runner *r)
     /* mo: relaxed, a statistic. */
     (void)atomic_fetch_add_explicit(&w->mt->kept, 1, memory_order_relaxed);
     share_out(w);
-    r->worker = NULL;
-    pirn__context.spawner = NULL;
+    set_worker(r, NULL);
     whole = call_contained(c);
-    r->worker = w;
-    pirn__context.spawner = &w->spawner;
+    set_worker(r, w);
     return whole;
 }
 
@@ -135,9 +140,8 @@ static bool pass_on(struct runner *r, struct worker *w)
     if (!take_place(mt))
         return false;
     pirn__spawner_give_back(&w->spawner);
-    r->worker = NULL;
+    set_worker(r, NULL);
     say_worker(r, CELL_NO_WORKER);
-    pirn__context.spawner = NULL;
     w->spawner.poller = NULL; /* of the next runner */
     pirn__worker_pass_on(w);
     if (pirn__pool_start(&mt->base.blocking.pool, (struct pool_job){pirn__worker_run, w}) == 0 ||

@@ -237,6 +237,7 @@ static void set_scope(struct blocking *b, struct pirn_cx *cx, struct recovery *r
     pirn__scope.runtime = b->rt;
     pirn__scope.guards = NULL;
     pirn__scope.cx = NULL;
+    pirn__scope.here = NULL;
     pirn__scope.blocking = cx;
     pirn__scope.task_id = 0;
     pirn__scope.busy = 0;

@@ -23,6 +23,7 @@ static void enter_runtime(struct entry *e, struct current_thread *ct, struct cor
         return;
     pirn__context.core = core;
     pirn__context.spawner = &core->spawner;
+    pirn__scope.here = &ct->base.sched;
     pirn__scope.cx = &core->poller.cx;
     pirn__ct_set_driven(ct, true);
     pirn__ct_set_awake(ct, true);

@@ -6,14 +6,15 @@
 
 void pirn__entry_begin(struct entry *e, struct pirn_handle *h)
 {
-    *e = (struct entry){pirn__context,       pirn__scope.cx,      pirn__scope.recovery,
-                        pirn__scope.task_id, pirn__scope.busy,    pirn__scope.runtime,
-                        pirn__scope.guards,  pirn__scope.blocking};
+    *e = (struct entry){pirn__context,       pirn__scope.cx,       pirn__scope.recovery,
+                        pirn__scope.task_id, pirn__scope.busy,     pirn__scope.runtime,
+                        pirn__scope.guards,  pirn__scope.blocking, pirn__scope.here};
     pirn__context = (struct context){.core = NULL};
     pirn__scope.runtime = h;
     pirn__scope.guards = NULL; /* those outside cannot end inside */
     pirn__scope.cx = NULL;
     pirn__scope.blocking = NULL;
+    pirn__scope.here = NULL;
     pirn__scope.task_id = 0;
     pirn__scope.busy++;
     pirn__scope.recovery = NULL; /* until somebody sets one */
@@ -29,4 +30,5 @@ void pirn__entry_end(const struct entry *e)
     pirn__scope.runtime = e->runtime;
     pirn__scope.guards = e->guards;
     pirn__scope.blocking = e->blocking;
+    pirn__scope.here = e->here;
 }

@@ -19,6 +19,7 @@ struct entry {
     unsigned busy;
     void *runtime, *guards;
     struct pirn_cx *blocking;
+    const struct sched *here;
 };
 
 /* The thread is in @h, driving nothing of it. */

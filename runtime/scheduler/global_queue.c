@@ -49,6 +49,11 @@ bool pirn__global_take(struct global_queue *q, struct task_list *to, uint32_t sh
     for (; n > 0 && max > 1; n--, max--)
         task_list_push(to, (struct notified){take_one(q)});
     left = q->ready.head != NULL;
+    if (left) {
+        /* mo: seq_cst pairs with [idle]: the caller looks next whether anybody sleeps; who goes to sleep
+         * says so, then looks at the length, which must be no older than this one. */
+        atomic_store_explicit(&q->ready.len, stat_get(&q->ready.len), memory_order_seq_cst);
+    }
     spin_give(&q->lock);
     return left;
 }

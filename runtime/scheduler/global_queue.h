@@ -28,7 +28,7 @@ bool pirn__global_push_list(struct global_queue *q, struct task_list *chain);
 bool pirn__global_is_empty(const struct global_queue *q);
 
 /* Moves the oldest behind @to: a @share'th of all, at least one, at most @max. Return: whether any are
- * left. */
+ * left; then it is sequentially consistent, so that the caller may ask whether anybody sleeps. */
 bool pirn__global_take(struct global_queue *q, struct task_list *to, uint32_t share, uint32_t max);
 
 /* Takes everything that has come out of the inject queue, for who will put it back in front. */

@@ -77,6 +77,14 @@ static inline bool queue_has_claimed(const struct local_queue *q)
     return q->next != q->last;
 }
 
+/* Whether nothing is left for pirn__queue_take(). */
+static inline bool queue_is_drained(const struct local_queue *q)
+{
+    /* mo: relaxed. The owner writes one; if the other has moved on, there is even less. */
+    return q->next == q->last &&
+           queue_pushed(q) == atomic_load_explicit(&q->head, memory_order_relaxed);
+}
+
 /* ---- by anybody ---- */
 static inline bool queue_has_surplus(const struct local_queue *q)
 {

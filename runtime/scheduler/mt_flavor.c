@@ -135,6 +135,7 @@ static void mt_add_metrics(struct pirn_handle *h, pirn_metrics *m)
 
         pulled += stat_get(&w->stats.remote_schedules);
         m->parks += stat_get(&w->stats.parks);
+        m->polls += stat_get(&w->stats.polls);
         m->local_queue_depth += pirn__queue_len(&w->queue);
     }
     m->remote_schedules += pulled > moved ? pulled - moved : 0;
@@ -221,6 +222,7 @@ static bool init_worker(struct multi_thread *mt, uint32_t i, uint64_t *seed)
 
     *w = (struct worker){
         .mt = mt, .index = i, .yield_mark = UINT64_MAX, .polls_at_wake = UINT64_MAX};
+    w->lifo_off = !mt->lifo;
     if (!pirn__timing_init(&w->timing, mt->base.flags, a))
         return false;
     if (!pirn__queue_init(&w->queue, a)) {

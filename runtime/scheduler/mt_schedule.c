@@ -110,19 +110,24 @@ void pirn__mt_submit(struct pirn_handle *h, struct unowned_task t)
     pirn__mt_notify_from(w);
 }
 
-/* To be run next; what is displaced goes behind the others. */
-static void push_lifo(struct worker *w, struct header *h)
+/* To be run next, if the slot is empty. */
+static bool push_lifo(struct worker *w, struct header *h)
 {
-    struct header *displaced;
-
     /* mo: relaxed. Only we put something in: if it is empty it stays so. */
-    if (LIKELY(atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL)) {
-        /* mo: release pairs with [lifo] in pirn__worker_take_lifo(): the task is there. */
-        atomic_store_explicit(&w->lifo, h, memory_order_release);
-        return;
-    }
-    /* mo: release as above; acquire pairs with [lifo], of our own earlier push. */
-    displaced = atomic_exchange_explicit(&w->lifo, h, memory_order_acq_rel);
+    if (atomic_load_explicit(&w->lifo, memory_order_relaxed) != NULL)
+        return false;
+    /* mo: release pairs with [lifo] in pirn__worker_take_lifo(): the task is there. */
+    atomic_store_explicit(&w->lifo, h, memory_order_release);
+    return true;
+}
+
+/* The slot is not empty: what is displaced goes behind the others. */
+static void displace(struct worker *w, struct header *h)
+{
+    /* mo: release pairs with [lifo] in pirn__worker_take_lifo(): the task is there. Acquire pairs
+     * with [lifo], of our own earlier push. */
+    struct header *displaced = atomic_exchange_explicit(&w->lifo, h, memory_order_acq_rel);
+
     if (displaced != NULL)
         pirn__mt_push_local(w, displaced);
 }
@@ -134,23 +139,35 @@ static bool mt_here(struct sched *s)
     return worker_here(mt_from(s)) != NULL;
 }
 
-static void mt_schedule(struct sched *s, struct notified n)
+/* All that is more than a task into the empty slot. */
+static NOINLINE void schedule_any(struct multi_thread *mt, struct notified n)
 {
-    struct multi_thread *mt = mt_from(s);
     struct worker *w = worker_here(mt);
 
     timing_stamp(mt->base.flags, n.cell);
-    if (LIKELY(w != NULL)) {
+    if (w != NULL) {
         stat_add(&w->stats.local_schedules, 1);
-        if (mt->lifo && !w->lifo_off)
-            push_lifo(w, n.cell);
-        else
+        if (w->lifo_off)
             pirn__mt_push_local(w, n.cell);
+        else if (!push_lifo(w, n.cell))
+            displace(w, n.cell);
         return;
     }
     /* Refused: the task is idle, so it is linked, so the closer has it. */
     if (!push_outside(mt, n) && pirn__state_ref_dec(&n.cell->state, 1))
         pirn__harness_free(n.cell);
+}
+
+static void mt_schedule(struct sched *s, struct notified n)
+{
+    struct multi_thread *mt = mt_from(s);
+    struct worker *w = worker_here(mt);
+
+    if (LIKELY(w != NULL && !w->lifo_off && !(mt->base.flags & PIRN_RT_LATENCY_HISTOGRAM)) &&
+        push_lifo(w, n.cell))
+        stat_add(&w->stats.local_schedules, 1);
+    else
+        schedule_any(mt, n);
 }
 
 static void mt_requeue(struct sched *s, struct notified n, bool yield)

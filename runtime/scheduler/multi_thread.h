@@ -37,7 +37,7 @@ struct worker {
     struct multi_thread *mt;
     uint32_t index;
     bool searching; /* counted as such in mt->idle */
-    bool lifo_off;  /* until the slot is found empty */
+    bool lifo_off;  /* until the slot is found empty; for good without mt->lifo */
     bool may_drive; /* as the watcher: it may take the driver, nobody has looked at it lately */
     bool woken_by_event; /* or by a timer: what ended its last sleep */
     bool stopped;        /* it drains the queues, as the last: what drops spawn is refused */
@@ -65,8 +65,9 @@ struct worker {
 struct runner {
     struct worker *worker; /* NULL: passed on, or kept by a poll that blocks; then it has none */
     struct pool_thread *thread;
-    struct worker *polled; /* whose task is being polled */
-    uint64_t polls;        /* the thread's count of them before it */
+    struct worker
+        *polled;    /* whose task is being polled; only while that is timed, as the next two */
+    uint64_t polls; /* the worker's count of them before it */
     struct timed_poll timed;
 };
 

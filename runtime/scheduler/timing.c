@@ -48,8 +48,10 @@ bool pirn__timing_init(struct timing *t, uint32_t flags, const pirn_alloc *a)
     t->polls = flags & PIRN_RT_POLL_HISTOGRAM ? new_histogram(a) : NULL;
     t->latencies = flags & PIRN_RT_LATENCY_HISTOGRAM ? new_histogram(a) : NULL;
     if (!(flags & PIRN_RT_POLL_HISTOGRAM) == !t->polls &&
-        !(flags & PIRN_RT_LATENCY_HISTOGRAM) == !t->latencies)
+        !(flags & PIRN_RT_LATENCY_HISTOGRAM) == !t->latencies) {
+        t->on = t->polls != NULL || t->latencies != NULL;
         return true;
+    }
     pirn__timing_fini(t, a);
     return false;
 }
@@ -61,6 +63,7 @@ void pirn__timing_fini(struct timing *t, const pirn_alloc *a)
     if (t->latencies != NULL)
         a->free(a->user, t->latencies, sizeof *t->latencies);
     t->polls = t->latencies = NULL;
+    t->on = false;
 }
 
 void pirn__timing_add(const struct timing *t, enum pirn_histogram_kind kind, pirn_histogram *out)

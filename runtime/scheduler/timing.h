@@ -19,6 +19,7 @@ struct histogram {
 
 /* Of one worker or core. Either is NULL if it is not asked for. */
 struct timing {
+    bool on; /* something is */
     struct histogram *polls, *latencies;
     pirn_time now; /* when the last poll ended, if nothing but the next was done since; else 0 */
 };
@@ -56,7 +57,7 @@ static inline void timing_pause(struct timing *t)
 
 static inline bool timing_is_on(const struct timing *t)
 {
-    return UNLIKELY(t->polls != NULL || t->latencies != NULL);
+    return UNLIKELY(t->on);
 }
 
 #endif

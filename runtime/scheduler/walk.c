@@ -73,10 +73,18 @@ static void note_running(struct walker *w)
     }
 }
 
-static void mark_seen(struct walker *w, uint64_t id)
+/* A row of a list. What runs now has the tick of that in its poller only. */
+static void mark_seen(struct walker *w, struct task_facts *row)
 {
-    for (size_t i = 0; i < w->running_count; i++)
-        w->running[i].seen |= w->running[i].facts.id == id;
+    for (size_t i = 0; i < w->running_count; i++) {
+        struct running *r = &w->running[i];
+
+        if (r->facts.id != row->id)
+            continue;
+        r->seen = true;
+        if (row->last_poll_tick < r->facts.last_poll_tick)
+            row->last_poll_tick = r->facts.last_poll_tick;
+    }
 }
 
 /* Along one list. */
@@ -90,7 +98,7 @@ static void see_list(struct walker *w)
         n = pirn__owned_walk(&w->walk, w->rows, WALK_CHUNK);
         pirn__rcu_leave_thread(registered);
         for (size_t i = 0; i < n && w->result == 0; i++) {
-            mark_seen(w, w->rows[i].id);
+            mark_seen(w, &w->rows[i]);
             w->result = w->see(w->user, &w->rows[i]);
         }
     } while (n != 0 && w->result == 0);

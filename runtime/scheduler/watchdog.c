@@ -31,7 +31,7 @@ enum {
 /* A poller as it was seen last. */
 struct watched {
     struct poller *poller;
-    uint64_t polls, id;
+    uint64_t polls, tick, id; /* of the task that runs; `polls` does not go on for ever */
     pirn_time since;
     bool told;
 };
@@ -77,13 +77,14 @@ static struct watched *record_of(struct watchdog *d, struct poller *p)
 static void look_at(struct watchdog *d, struct poller *p, pirn_time now)
 {
     struct watched *w = record_of(d, p);
-    uint64_t polls = stat_get(&p->stats.polls);
     struct task_facts f;
 
     if (w == NULL)
         return;
-    if (!pirn__walk_running(p, &f) || w->polls != polls || w->id != f.id) {
-        w->polls = polls;
+    if (!pirn__walk_running(p, &f) || w->polls != f.polls || w->tick != f.last_poll_tick ||
+        w->id != f.id) {
+        w->polls = f.polls;
+        w->tick = f.last_poll_tick;
         w->id = f.id;
         w->since = now;
         w->told = false;

@@ -89,11 +89,11 @@ static void note_end(struct runner *r)
 {
     struct worker *w = r->worker;
 
-    if (w != r->polled) /* another thread has it now, and with it the figures */
+    if (w == NULL || !timing_is_on(&w->timing))
         return;
-    if (UNLIKELY(stat_get(&r->thread->poller.stats.polls) == r->polls))
-        stat_add(&w->stats.polls, (uint64_t)-1); /* it was cancelled, or ended elsewhere */
-    else if (timing_is_on(&w->timing))
+    /* Another thread may have it now, and with it the figures; the task may have been cancelled, or
+     * have ended elsewhere. */
+    if (w == r->polled && stat_get(&w->stats.polls) != r->polls)
         pirn__timing_end(&w->timing, &r->timed);
 }
 
@@ -108,11 +108,11 @@ static void run_one(struct runner *r, struct header *h)
     } else {
         pirn__mt_notify_from(w);
     }
-    r->polled = w;
-    r->polls = stat_get(&r->thread->poller.stats.polls);
-    stat_add(&w->stats.polls, 1); /* before: who looks on sees that this is another poll */
-    if (timing_is_on(&w->timing))
+    if (timing_is_on(&w->timing)) {
+        r->polled = w;
+        r->polls = stat_get(&w->stats.polls);
         pirn__timing_begin(&w->timing, h, &r->timed);
+    }
     pirn__harness_run((struct local_notified){h}, &r->thread->poller);
     note_end(r);
     entry_check_guards();
@@ -138,7 +138,7 @@ static void run(struct runner *r)
             timing_pause(&w->timing);
             h = pirn__worker_search(w);
         }
-        if (UNLIKELY(w->yield_mark < pirn__queue_position(&w->queue)))
+        if (w->yield_mark != UINT64_MAX && w->yield_mark < pirn__queue_position(&w->queue))
             h = pirn__worker_before_yielded(w, h);
         if (LIKELY(h != NULL)) {
             run_one(r, h);
@@ -189,12 +189,14 @@ static void begin_run(struct runner *r)
 
     pirn__context = (struct context){.spawner = &w->spawner, .runner = r};
     pirn__scope.runtime = rt;
+    pirn__scope.here = &rt->sched;
     pirn__scope.cx = &p->cx;
     pirn__scope.task_id = 0;
     pirn__scope.busy = 1;
     pirn__scope.guards = NULL;
     pirn__poller_init(p, &rt->sched, rt->coop_budget);
     p->blocking = false;
+    p->polls = &w->stats.polls;
     /* mo: relaxed, for people. */
     atomic_store_explicit(&p->worker, w->index, memory_order_relaxed);
     w->spawner.poller = p;
@@ -210,6 +212,7 @@ static void end_run(struct runner *r)
     poller_idle(&r->thread->poller);
     pirn__context = (struct context){.core = NULL};
     pirn__scope.runtime = NULL;
+    pirn__scope.here = NULL;
     pirn__scope.cx = NULL;
     pirn__scope.task_id = 0;
     pirn__scope.busy = 0;

@@ -58,7 +58,7 @@ static struct header *pull(struct worker *w, uint32_t max)
     first = moved[0];
     for (uint32_t i = 1; i < n; i++)
         pirn__mt_push_local(w, moved[i]);
-    if (left && idle_wants_hint(&mt->idle))
+    if (left)
         pirn__mt_notify(mt);
     return first;
 }
@@ -76,13 +76,14 @@ static struct header *next_of_own(struct worker *w)
 {
     struct header *h;
 
-    if (w->lifo_runs < LIFO_MAX) {
+    /* Where nothing else waits there is nothing to take turns with. */
+    if (w->lifo_runs < LIFO_MAX || queue_is_drained(&w->queue)) {
         h = pirn__worker_take_lifo(w);
         if (h != NULL) {
             w->lifo_runs++;
             return h;
         }
-        w->lifo_off = false;
+        w->lifo_off = !w->mt->lifo;
     } else {
         /* They wake each other: from now on in turn with everybody else. */
         w->lifo_off = true;

@@ -7,6 +7,7 @@
 
 #define MUST_USE    __attribute__((warn_unused_result))
 #define NOINLINE    __attribute__((noinline))
+#define INLINE      __attribute__((always_inline)) inline /* where gcc would weigh it, and err */
 #define COLD        __attribute__((cold, noinline))
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

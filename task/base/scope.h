@@ -17,6 +17,7 @@ enum {
 struct recovery; /* a place that pirn_fault() can unwind to: task/fault.h */
 struct pirn_cx;
 struct pirn_op;
+struct sched;
 
 struct scope {
     uint64_t task_id;         /* 0: in no task */
@@ -27,6 +28,7 @@ struct scope {
         *dropping; /* operations of the frame that is being dropped; NULL: none is, or it */
                    /* has none; while it is set, `cx` is of somebody else's poll */
     struct recovery *recovery; /* NULL: a fault ends the process */
+    const struct sched *here;  /* a scheduler that this thread drives; NULL: none, or none known */
     unsigned busy;             /* runs tasks' code, so deep; 0: may block */
     /* The runtime this thread is in, and how it came there: kept here so that a fault puts it back;
      * task/ does not look. leave_guards ends the guards down to @until. */
@@ -53,6 +55,11 @@ static inline struct pirn_op **scope_swap_dropping(struct pirn_op **ops)
 {
     return ops;
 }
+
+static inline const struct sched *scope_here(void)
+{
+    return NULL;
+}
 #else
 extern _Thread_local struct scope pirn__scope;
 
@@ -72,6 +79,11 @@ static inline struct pirn_op **scope_swap_dropping(struct pirn_op **ops)
 
     pirn__scope.dropping = ops;
     return was;
+}
+
+static inline const struct sched *scope_here(void)
+{
+    return pirn__scope.here;
 }
 
 /* One deeper, or back, in code that may not block. */

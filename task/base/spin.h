@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "task/base/compiler.h"
 #include "task/base/relax.h"
 
 struct spin {
@@ -25,6 +26,17 @@ static inline void spin_take(struct spin *s)
     /* mo: acquire pairs with [spin] in give: what is guarded is as its last holder left it. */
     while (atomic_exchange_explicit(&s->taken, true, memory_order_acquire))
         cpu_relax(tries++);
+}
+
+/* The same, for a lock that the same few threads take again and again: who finds it taken stays away
+ * longer each time, so that the other goes on for a while with the line in its cache. */
+static inline void spin_take_in_turns(struct spin *s)
+{
+    unsigned tries = 0;
+
+    /* mo: acquire pairs with [spin] in give, as in take. */
+    while (UNLIKELY(atomic_exchange_explicit(&s->taken, true, memory_order_acquire)))
+        cpu_back_off(tries++);
 }
 
 /* Return: false: somebody has it. */

@@ -67,7 +67,7 @@ static NOINLINE int send_now(struct mpsc *c, const void *elem)
     int r;
 
     wake_list_init(&wakes);
-    spin_take(&c->lock);
+    spin_take_in_turns(&c->lock);
     r = has_room(c, 1);
     if (r == -EAGAIN && c->capacity == PIRN_UNBOUNDED)
         r = grow(c);
@@ -83,8 +83,9 @@ static inline bool send_quickly(struct mpsc *c, const void *elem)
 {
     bool quick = false;
 
-    if (c->elem_size != sizeof(uint64_t) || !spin_try(&c->lock))
+    if (c->elem_size != sizeof(uint64_t))
         return false;
+    spin_take_in_turns(&c->lock);
     /* mo: relaxed. Written under the lock. */
     if (LIKELY(atomic_load_explicit(&c->tail, memory_order_relaxed) < c->quick_until &&
                c->receiver == NULL)) {

@@ -125,7 +125,7 @@ static bool take_permit(struct wait_queue *q)
 }
 
 /* Waits, or finds a permit. @keep: then it becomes one that was granted. Return: there was one. */
-static bool wait_for_notify(struct wait_queue *q, struct waiter *w, pirn_cx *cx, bool keep)
+static INLINE bool wait_for_notify(struct wait_queue *q, struct waiter *w, pirn_cx *cx, bool keep)
 {
     uint64_t word;
     bool found;

@@ -25,9 +25,9 @@ static void run(unsigned thread)
     struct task_facts f;
 
     if (thread == 0) {
-        publish_running(&rt.core.poller, &cells[0]);
+        publish_running(&rt.core.poller, &cells[0], 0, 0, 0);
         poller_idle(&rt.core.poller);
-        publish_running(&rt.core.poller, &cells[1]);
+        publish_running(&rt.core.poller, &cells[1], 0, 0, 0);
         poller_idle(&rt.core.poller);
         return;
     }

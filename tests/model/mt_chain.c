@@ -21,7 +21,7 @@ static void run(unsigned thread)
     if (thread == 0) {
         assert(push_task(1));
     } else if (thread == 1) {
-        atomic_store_explicit(&self.poller.stats.polls, 0, memory_order_relaxed);
+        self.poller.polls = &self.poller.stats.polls;
         run_one(&r, pirn__worker_search(&workers[0]));
     } else {
         /* As in pirn__worker_sleep(), once that is announced. */

@@ -17,7 +17,7 @@ static void work(struct worker *w, int n)
     struct runner r = {.worker = w, .thread = &self};
     struct header *h;
 
-    atomic_store_explicit(&self.poller.stats.polls, 0, memory_order_relaxed);
+    self.poller.polls = &self.poller.stats.polls;
     while (n > 0) {
         h = pirn__worker_next(w);
         if (h == NULL)

@@ -30,22 +30,24 @@ MUTANTS = [
            "next = (cur | STATE_RUNNING) & ~STATE_SETTLING;",
            ["wake_vs_run"]),
     Mutant("skip-keeps-reference", STATE,
-           """            next = cur - STATE_REF(1);
-            act = STATE_REFS(next) == 0 ? RUN_FREE : RUN_SKIP;""",
-           """            next = cur;
-            act = RUN_SKIP;""",
+           """            next = (cur | STATE_RUNNING) & ~(STATE_NOTIFIED | STATE_SETTLING);
+        else
+            next = cur - STATE_REF(1);""",
+           """            next = (cur | STATE_RUNNING) & ~(STATE_NOTIFIED | STATE_SETTLING);
+        else
+            next = cur;""",
            ["shutdown"]),
     Mutant("skip-never-frees", STATE,
-           "act = STATE_REFS(next) == 0 ? RUN_FREE : RUN_SKIP;",
-           "act = RUN_SKIP;",
+           "return STATE_REFS(next) == 0 ? RUN_FREE : RUN_SKIP;",
+           "return RUN_SKIP;",
            ["shutdown_unjoined"]),
     Mutant("wake-during-poll-lost", STATE,
-           "if (self_woken || (cur & STATE_NOTIFIED)) {",
-           "if (self_woken) {",
+           "requeue = self_woken || (cur & STATE_NOTIFIED);",
+           "requeue = self_woken;",
            ["wake_during_poll"]),
     Mutant("self-wake-lost", STATE,
-           "if (self_woken || (cur & STATE_NOTIFIED)) {",
-           "if (cur & STATE_NOTIFIED) {",
+           "requeue = self_woken || (cur & STATE_NOTIFIED);",
+           "requeue = cur & STATE_NOTIFIED;",
            ["self_wake"]),
     Mutant("forgotten-at-pending-off-by-one", STATE,
            "left == 1 + !!(next & STATE_JOIN_INTEREST)",

@@ -37,9 +37,9 @@ void pirn__state_end_settling""",
            "next = cur & ~STATE_RUNNING;",
            ["settle_done"]),
     Mutant("settled-is-polled-again", STATE,
-           """                  : cur & STATE_SETTLING                              ? RUN_END
+           """           : cur & STATE_SETTLING                              ? RUN_END
 """,
-           """                  : cur & STATE_SETTLING                              ? RUN_POLL
+           """           : cur & STATE_SETTLING                              ? RUN_POLL
 """,
            ["settle_done"]),
     Mutant("closer-cancels-what-has-settled", STATE,

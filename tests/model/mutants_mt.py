@@ -21,6 +21,10 @@ FILES = (QUEUE, GLOBAL, IDLE, PARK, WORKER, SLEEP, SCHEDULE, FIND, LINKS, STOP, 
 
 MUTANTS = [
     # ---- queues ----
+    Mutant("what-is-left-asks-a-hint", FIND,
+           "    if (left)",
+           "    if (left && idle_wants_hint(&mt->idle))",
+           ["mt_left"]),
     Mutant("queue-push-unpublished", QUEUE,
            "atomic_store_explicit(&q->tail, tail + 1, memory_order_release);",
            "atomic_store_explicit(&q->tail, tail + 1, memory_order_relaxed);",
@@ -203,8 +207,9 @@ MUTANTS = [
            "atomic_store_explicit(&w->lifo, h, memory_order_relaxed);",
            ["mt_lifo"]),
     Mutant("slot-overwritten", SCHEDULE,
-           "    displaced = atomic_exchange_explicit(&w->lifo, h, memory_order_acq_rel);",
-           """    displaced = atomic_load_explicit(&w->lifo, memory_order_acquire);
+           "    struct header *displaced = atomic_exchange_explicit(&w->lifo, h, memory_order_acq_rel);",
+           """    struct header *displaced = atomic_load_explicit(&w->lifo, memory_order_acquire);
+
     atomic_store_explicit(&w->lifo, h, memory_order_release);""",
            ["mt_lifo"]),
     Mutant("slot-emptied-by-a-store", FIND,

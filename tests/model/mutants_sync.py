@@ -197,13 +197,13 @@ MUTANTS = [
            "&s->word, &seen, SLOT_WAKING, memory_order_release,",
            ["slot_set"]),
     Mutant("wake-takes-and-wakes-not", WAKE,
-           "        if (pirn__state_wake_by_ref(&h->state) != WAKE_SUBMIT)",
-           "        if (true)",
+           "    if (pirn__state_wake_by_ref(&h->state) != WAKE_SUBMIT)",
+           "    if (true)",
            ["notify_late", "slot_late"]),
     Mutant("wake-from-outside-without-reference", WAKE,
-           """            pirn__state_ref_inc(&h->state);
-            l->outside = true;""",
-           "            l->outside = true;",
+           """        pirn__state_ref_inc(&h->state);
+        l->outside++;""",
+           "        l->outside++;",
            ["notify_task"]),
 ]
 

@@ -379,6 +379,7 @@ static void poller_reset(struct poller *p)
     p->phase = PHASE_NONE;
     p->budget = 1;
     p->tick = 0;
+    p->polls = &p->stats.polls;
     atomic_store_explicit(&p->stats.polls, 0, memory_order_relaxed);
     atomic_store_explicit(&p->stats.finished, 0, memory_order_relaxed);
     atomic_store_explicit(&p->running_id, 0, memory_order_relaxed);

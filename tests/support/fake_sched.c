@@ -190,6 +190,7 @@ void fake_init(struct fake_sched *f)
     fail_alloc_init(&f->memory, &f->base.alloc);
     pirn__owned_init(&f->owned);
     f->poller.budget = 128;
+    f->poller.polls = &f->poller.stats.polls;
     f->poller.cx.waker.vt = &pirn__task_waker_vt;
     f->poller.cx.root = &f->poller.cx;
     f->poller.cx.sched = &f->base;
