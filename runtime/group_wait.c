@@ -22,9 +22,7 @@ static int await_next(pirn_op *op, pirn_cx *cx, struct group *g, struct group_no
     struct group_wait *w = pirn_op_state(op, cx, &next_kind);
     int r = pirn__group_wait(w->group != NULL ? w->group : g, w, cx, GROUP_NEXT, n);
 
-    if (r == PIRN_PENDING)
-        op_set_armed(w, true);
-    else
+    if (r != PIRN_PENDING)
         pirn_op_done(op);
     return r;
 }
@@ -38,9 +36,7 @@ static int await_all(pirn_op *op, pirn_cx *cx, struct group *g, pirn_result *fir
         g = w->group;
     pirn__group_ref(g); /* the wait gives its own up */
     r = pirn__group_wait(g, w, cx, GROUP_ALL, NULL);
-    if (r == PIRN_PENDING)
-        op_set_armed(w, true);
-    else
+    if (r != PIRN_PENDING)
         pirn_op_done(op);
     if (r == 0 && first != NULL)
         pirn__group_first(g, first);

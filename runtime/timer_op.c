@@ -133,8 +133,7 @@ static int insert_now(struct timer *t, pirn_cx *cx, struct pirn_handle *h, const
 {
     pirn_handle_ref(h); /* it may be freed before the operation is dropped */
     op_of_state(t)->flags |= TIMER_HOLDS;
-    op_set_armed(t, true);
-    pirn__op_waker_make(&t->waker, cx);
+    pirn__op_waker_make(&t->waker, t, cx);
     insert_timer(t, timers_spawner(h), t->when);
     return UNLIKELY(pirn__timer_look(t) == TIMER_ENDED) ? runtime_ended(call) : PIRN_PENDING;
 }
@@ -143,12 +142,12 @@ static int poll_inserted(struct timer *t, pirn_cx *cx, const char *call)
 {
     enum timer_state state;
 
-    if (LIKELY(cx->cell != NULL)) {
+    if (LIKELY(cx->cell != NULL && op_is_armed(t))) {
         state = pirn__timer_look(t); /* the task's waker is as it was */
     } else {
         struct op_waker w = {NULL, NULL};
 
-        pirn__op_waker_make(&w, cx);
+        pirn__op_waker_make(&w, t, cx);
         state = pirn__timer_set_waker(t, &w);
         pirn__op_waker_drop(&w);
     }

@@ -146,7 +146,7 @@ int pirn__group_wait(struct group *g, struct group_wait *w, pirn_cx *cx, enum gr
     bool tell = false;
     int r;
 
-    pirn__op_waker_make(&mine, cx);
+    pirn__op_waker_make(&mine, w, cx);
     if (w->group == NULL) {
         pirn__group_ref(g);
         w->group = g;

@@ -6,13 +6,17 @@
 #include "task/cell.h"
 #include "task/cx.h"
 #include "task/harness.h"
+#include "task/op.h"
 #include "task/waker.h"
 
 const pirn_waker_vt pirn__borrowed_vt = {WAKER_VT_OWN, NULL, NULL, NULL, NULL};
 
-void pirn__op_waker_make(struct op_waker *w, pirn_cx *cx)
+void pirn__op_waker_make(struct op_waker *w, void *state, pirn_cx *cx)
 {
-    if (LIKELY(cx->cell != NULL)) {
+    bool borrowed = cx->cell != NULL && op_is_listed(state);
+
+    op_set_armed(state, borrowed);
+    if (LIKELY(borrowed)) {
         w->vt = &pirn__borrowed_vt;
         w->data = cx->cell;
     } else {

@@ -36,9 +36,9 @@ struct wake_list {
     pirn_waker foreign[WAKE_FOREIGN];
 };
 
-/* For an operation whose state pirn_op_state() gave with this @cx. May call a waker's clone: not under
- * a lock. */
-void pirn__op_waker_make(struct op_waker *w, pirn_cx *cx);
+/* For the operation whose state is @state: a borrowed waker if its task polls it, and lists it. It is
+ * armed then, and only then. May call a waker's clone: not under a lock. */
+void pirn__op_waker_make(struct op_waker *w, void *state, pirn_cx *cx);
 
 /* Empty afterwards. May call a waker's drop: not under a lock. */
 void pirn__op_waker_drop(struct op_waker *w);

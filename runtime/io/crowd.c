@@ -49,7 +49,7 @@ void pirn__crowd_join(struct crowd *c, struct registration *r, struct onlooker *
 {
     struct op_waker fresh, old = {NULL, NULL};
 
-    pirn__op_waker_make(&fresh, cx);
+    pirn__op_waker_make(&fresh, o, cx);
     if (o->at == NULL)
         ref_add(&r->pins, 1);
     o->at = r;
@@ -60,7 +60,6 @@ void pirn__crowd_join(struct crowd *c, struct registration *r, struct onlooker *
         add_last(c, o);
     spin_give(&c->lock);
     pirn__op_waker_drop(&old);
-    op_set_armed(o, true);
 }
 
 uint32_t pirn__crowd_told(struct crowd *c, struct onlooker *o)

@@ -102,7 +102,6 @@ int pirn__io_sit(struct io_wait *w, struct registration *r, enum io_dir dir, pir
     switch (pirn__seat_take(dir == IO_READ ? &r->reader : &r->writer, &w->waiter, cx)) {
     case SEAT_YOURS:
         w->at = (uintptr_t)r | (dir == IO_WRITE);
-        op_set_armed(w, true);
         return 0;
     case SEAT_OTHERS:
         return -EBUSY;

@@ -9,6 +9,7 @@
 #include "task/base/assert.h"
 #include "task/base/relax.h"
 #include "task/cx.h"
+#include "task/op.h"
 
 /* The word, when nobody takes a waker out. */
 static uintptr_t not_busy(const struct seat *s)
@@ -27,7 +28,7 @@ enum seat_taken pirn__seat_take(struct seat *s, struct seat_waiter *me, pirn_cx 
     uintptr_t seen = not_busy(s);
 
     if (seen == (uintptr_t)me) {
-        if (cx->cell != NULL)
+        if (LIKELY(cx->cell != NULL && op_is_armed(me)))
             return SEAT_YOURS; /* the task's own waker does not change */
         /* mo: acquire pairs with [seated] in wake, in the failure too: then it was woken, or is. */
         if (!atomic_compare_exchange_strong_explicit(&s->word, &seen, seen | SEAT_WOKEN,
@@ -41,7 +42,7 @@ enum seat_taken pirn__seat_take(struct seat *s, struct seat_waiter *me, pirn_cx 
         return SEAT_CLOSED;
     if (seen != 0 && seen != ((uintptr_t)me | SEAT_WOKEN))
         return SEAT_OTHERS;
-    pirn__op_waker_make(&me->waker, cx);
+    pirn__op_waker_make(&me->waker, me, cx);
     /* mo: release pairs with [seated] in wake: the waker's words are there. seq_cst pairs with [seat] in
      * wake: either our test sees the condition, or it sees us. Failure: relaxed, and looked at below. */
     if (atomic_compare_exchange_strong_explicit(&s->word, &seen, (uintptr_t)me,

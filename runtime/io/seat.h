@@ -9,7 +9,7 @@
  *   waiter | WOKEN          it has been woken, and has not left yet
  *   any, | GONE             the owner has given the descriptor up: the waiter, if there is one, leaves
  *
- * In contrast to task/wait_slot.h a waiter that was woken keeps the place until it leaves. So whoever
+ * A waiter that was woken keeps the place until it leaves. So whoever
  * gives the descriptor up sees every operation that may still touch it, at no cost for those who wait. */
 #ifndef PIRN_RUNTIME_IO_SEAT_H
 #define PIRN_RUNTIME_IO_SEAT_H
@@ -32,7 +32,7 @@ struct seat {
     _Atomic(uintptr_t) word;
 };
 
-/* In the state of the operation that waits. guard: the seat's word: the operation's unless it is plain
+/* At the beginning of an operation's state. guard: the seat's word: the operation's unless it is plain
  * there; then nobody's; the waker's while BUSY. */
 struct seat_waiter {
     struct op_waker waker;

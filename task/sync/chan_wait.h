@@ -91,13 +91,14 @@ static inline void chan_flush(struct wake_list *wakes)
 }
 
 /* pirn__op_waker_make() and _drop(), where most often it is a task's own. */
-static inline void chan_waker_make(struct op_waker *w, pirn_cx *cx)
+static inline void chan_waker_make(struct op_waker *fresh, struct chan_waiter *w, pirn_cx *cx)
 {
-    if (LIKELY(cx->cell != NULL)) {
-        w->vt = &pirn__borrowed_vt;
-        w->data = cx->cell;
+    if (LIKELY(cx->cell != NULL && op_is_listed(w))) {
+        fresh->vt = &pirn__borrowed_vt;
+        fresh->data = cx->cell;
+        op_set_armed(w, true);
     } else {
-        pirn__op_waker_make(w, cx);
+        pirn__op_waker_make(fresh, w, cx);
     }
 }
 

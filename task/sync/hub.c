@@ -192,7 +192,6 @@ static void hub_begin_wait(struct hub_rx *rx, struct chan_waiter *w)
         rx->waiter = w;
         rx->refs++;
         h->holders++;
-        op_set_armed(w, true);
     } else if (w->verdict == CHAN_WAITS) {
         return;
     }
@@ -246,7 +245,7 @@ int pirn__hub_wait(pirn_op *op, pirn_cx *cx, struct hub_rx *given, const pirn_op
     struct op_waker fresh;
     int r;
 
-    chan_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, w, cx);
     spin_take(&h->lock);
     if (w->verdict == CHAN_CANCELED)
         r = -ECANCELED;
@@ -303,7 +302,6 @@ static int hub_watch_verdict(struct hub *h, struct chan_waiter *w, struct op_wak
         w->chan = h;
         h->holders++;
         chan_list_append(&h->watching, w);
-        op_set_armed(w, true);
     }
     chan_waker_swap(&w->waker, fresh);
     return PIRN_PENDING;
@@ -317,7 +315,7 @@ int pirn__hub_closed_poll(pirn_op *op, pirn_cx *cx, struct hub *given)
     struct op_waker fresh;
     int r;
 
-    chan_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, w, cx);
     spin_take(&h->lock);
     r = hub_watch_verdict(h, w, &fresh);
     spin_give(&h->lock);

@@ -37,7 +37,6 @@ static int watch_verdict(struct mpsc *c, struct chan_waiter *w, struct op_waker 
         w->chan = c;
         c->holders++;
         chan_list_append(&c->watching, w);
-        op_set_armed(w, true);
     }
     chan_waker_swap(&w->waker, fresh);
     return PIRN_PENDING;
@@ -60,7 +59,7 @@ int pirn_mpsc_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx)
     waited = w->chan != NULL;
     c = waited ? w->chan : mpsc_of_tx(tx);
     wake_list_init(&wakes);
-    chan_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, w, cx);
     spin_take(&c->lock);
     r = watch_verdict(c, w, &fresh);
     if (r != PIRN_PENDING && waited)

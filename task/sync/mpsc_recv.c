@@ -60,7 +60,6 @@ static void wait_here(struct mpsc *c, struct chan_waiter *w, struct op_waker *fr
     w->chan = c;
     chan_waker_swap(&w->waker, fresh);
     c->receiver = w;
-    op_set_armed(w, true);
 }
 
 /* guard: lock. @w is over. Return: as mpsc_let_go(). */
@@ -84,7 +83,7 @@ static NOINLINE int receive_or_wait(pirn_op *op, pirn_cx *cx, struct mpsc *given
     int result;
 
     wake_list_init(&wakes);
-    chan_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, w, cx);
     spin_take(&c->lock);
     result = mpsc_look(c, w, r);
     if (result == PIRN_PENDING) {

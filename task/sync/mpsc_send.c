@@ -141,7 +141,6 @@ static void enlist(struct mpsc *c, struct chan_waiter *w, struct op_waker *fresh
     c->quick_until = 0;
     chan_waker_swap(&w->waker, fresh);
     chan_list_append(&c->waiting, w);
-    op_set_armed(w, true);
 }
 
 /* guard: lock. No room. Return: 0: there is, after all; else the operation is in line. */
@@ -198,7 +197,7 @@ static NOINLINE int wait_for_room(pirn_op *op, pirn_cx *cx, struct mpsc *given,
     int r;
 
     wake_list_init(&wakes);
-    chan_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, w, cx);
     spin_take(&c->lock);
     r = waited ? verdict_of(c, w, &fresh) : has_room(c, q->n);
     if (r == 0 && !waited && q->late) { /* there is room: it is kept for it */

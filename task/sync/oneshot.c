@@ -359,7 +359,7 @@ static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum on
     enum oneshot_stage stage;
     int r;
 
-    chan_waker_make(&fresh, cx);
+    chan_waker_make(&fresh, w, cx);
     stage = lock_if_shared(o); /* it is shared if the operation waits, or is the sender's */
     r = stage != ONESHOT_SHARED ? take_unshared(o, stage, elem) : oneshot_look(o, end, w, elem);
     if (r == PIRN_PENDING) {
@@ -367,7 +367,6 @@ static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum on
         w->chan = o;
         chan_waker_swap(&w->waker, &fresh);
         o->ends[end] = w;
-        op_set_armed(w, true);
         spin_give(&o->lock);
         chan_waker_drop(&fresh);
         cx_return_unit(cx);

@@ -112,18 +112,6 @@ enum waiter_state pirn__waiter_settle(const struct waiter *w)
     return (enum waiter_state)s;
 }
 
-void pirn__waiter_clone_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx)
-{
-    if (cx->cell == NULL) {
-        pirn__op_waker_make(made, cx);
-    } else {
-        /* It began under an executor of the caller's, so the task's end does not drop it. */
-        made->vt = cx->waker.vt;
-        made->data = cx->waker.vt->clone(cx->waker.data);
-    }
-    op_set_armed(w, false);
-}
-
 void pirn__waiter_granted_at_once(struct wait_queue *q, uint64_t *word, struct waiter *w,
                                   uint32_t asked)
 {
@@ -141,12 +129,7 @@ static enum waiter_state change_waker(struct waiter *w, pirn_cx *cx)
     uint64_t word;
     enum waiter_state s;
 
-    if (cx->cell != NULL && op_is_listed(w)) {
-        pirn__op_waker_make(&fresh, cx);
-        op_set_armed(w, true);
-    } else {
-        pirn__waiter_clone_waker(w, &fresh, cx);
-    }
+    pirn__op_waker_make(&fresh, w, cx);
     word = queue_lock(w->queue);
     s = state_under_lock(w);
     old.vt = fresh.vt;

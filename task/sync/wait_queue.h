@@ -244,9 +244,6 @@ static inline struct waiter *waiter_begin(pirn_op *op, pirn_cx *cx, const pirn_o
     return w;
 }
 
-/* A waker of no task's, or of a task whose end does not drop the operation. */
-COLD void pirn__waiter_clone_waker(struct waiter *w, struct op_waker *made, pirn_cx *cx);
-
 /* A waker for one that is in no list, before the lock is taken. Is it not enlisted then, the waker is
  * dropped after the unlock. */
 static inline void waiter_make_waker(struct waiter *w, pirn_cx *cx)
@@ -256,7 +253,7 @@ static inline void waiter_make_waker(struct waiter *w, pirn_cx *cx)
         w->waker.data = cx->cell;
         op_set_armed(w, true);
     } else {
-        pirn__waiter_clone_waker(w, &w->waker, cx);
+        pirn__op_waker_make(&w->waker, w, cx);
     }
 }
 

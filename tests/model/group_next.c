@@ -4,7 +4,8 @@
 #include "tests/model/group_model.h"
 
 static struct header *waiter;
-static struct group_wait wait_state;
+static struct op wait_op, *listed; /* as in the task: its waker is borrowed */
+static struct group_wait *const wait_state = (struct group_wait *)(void *)wait_op.state;
 static int done[TASKS_MAX]; /* plain: what each child did */
 static int got, ended;      /* guard: the waiter's RUNNING */
 
@@ -13,7 +14,7 @@ static int wait_for_more(pirn_cx *cx)
     struct group_node *n = NULL;
     int r = 0;
 
-    while ((r = pirn__group_wait(group, &wait_state, cx, GROUP_NEXT, &n)) == 0) {
+    while ((r = pirn__group_wait(group, wait_state, cx, GROUP_NEXT, &n)) == 0) {
         pirn_result res;
         int out = -1;
 
@@ -41,8 +42,10 @@ static void setup(void)
     world_reset(MODEL_MAIN);
     got = ended = 0;
     done[1] = done[2] = 0;
-    wait_state.link.next = NULL;
-    wait_state.group = NULL;
+    wait_op.link = &listed;
+    wait_op.flags = 0;
+    wait_state->link.next = NULL;
+    wait_state->group = NULL;
     waiter = spawn(OWNER, true);
     group_setup(NULL, 0);
     (void)spawn_child(1);

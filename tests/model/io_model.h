@@ -50,8 +50,9 @@ static void count(atomic_int *n)
     (void)atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
 }
 
-void pirn__op_waker_make(struct op_waker *w, pirn_cx *cx)
+void pirn__op_waker_make(struct op_waker *w, void *state, pirn_cx *cx)
 {
+    op_set_armed(state, cx->cell != NULL);
     w->vt = &model_vt;
     w->data = cx;
     count(&container_of(cx, struct waiter_op, cx)->made);

@@ -11,7 +11,8 @@ static void setup(void)
 static void wake_here(struct worker *w, int task)
 {
     payloads[task] = 1;
-    push_lifo(w, &cells[task]);
+    if (!push_lifo(w, &cells[task]))
+        displace(w, &cells[task]);
 }
 
 static void run(unsigned thread)

@@ -8,8 +8,6 @@ SEMA = "task/sync/sema.c"
 NOTIFY = "task/sync/notify.c"
 ONCE = "task/sync/once.c"
 TOKEN = "task/sync/cancel_token.c"
-SLOT = "task/wait_slot.c"
-SLOT_H = "task/wait_slot.h"
 WAKE = "task/wake.c"
 SPIN = "task/base/spin.h"
 
@@ -163,43 +161,11 @@ MUTANTS = [
            "while (atomic_exchange_explicit(&s->taken, true, memory_order_acquire))",
            "while (atomic_exchange_explicit(&s->taken, true, memory_order_relaxed))",
            ["cancel_below"]),
-    # ---- one waiter, and borrowed wakers --------------------------------------------------------------
-    Mutant("slot-set-acq-rel", SLOT,
-           "&s->word, &seen, mine, memory_order_seq_cst",
-           "&s->word, &seen, mine, memory_order_acq_rel",
-           ["slot_set"]),
-    Mutant("slot-wake-looks-acquire", SLOT_H,
-           "uintptr_t seen = atomic_load_explicit(&s->word, memory_order_seq_cst);",
-           "uintptr_t seen = atomic_load_explicit(&s->word, memory_order_acquire);",
-           ["slot_set"]),
-    Mutant("slot-settled-relaxed", SLOT,
-           "(seen = atomic_load_explicit(&s->word, memory_order_acquire)) == SLOT_WAKING",
-           "(seen = atomic_load_explicit(&s->word, memory_order_relaxed)) == SLOT_WAKING",
-           ["slot_set"]),
-    Mutant("slot-clear-does-not-wait-for-a-wake", SLOT,
-           """        if (seen != SLOT_WAKING)
-            break;""",
-           "        break;",
-           ["slot_clear", "slot_task"]),
-    Mutant("slot-wake-lets-go-unpublished", SLOT,
-           "atomic_store_explicit(&s->word, SLOT_EMPTY, memory_order_release);",
-           "atomic_store_explicit(&s->word, SLOT_EMPTY, memory_order_relaxed);",
-           ["slot_clear"]),
-    Mutant("slot-wake-lets-go-before-it-takes", SLOT,
-           """    pirn__wake_take(&wakes, &waiter->waker);
-""",
-           """    atomic_store_explicit(&s->word, SLOT_EMPTY, memory_order_release);
-    pirn__wake_take(&wakes, &waiter->waker);
-""",
-           ["slot_clear", "slot_late"]),
-    Mutant("slot-wake-takes-without-acquiring", SLOT,
-           "&s->word, &seen, SLOT_WAKING, memory_order_acq_rel,",
-           "&s->word, &seen, SLOT_WAKING, memory_order_release,",
-           ["slot_set"]),
+    # ---- borrowed wakers -------------------------------------------------------------------------------
     Mutant("wake-takes-and-wakes-not", WAKE,
            "    if (pirn__state_wake_by_ref(&h->state) != WAKE_SUBMIT)",
            "    if (true)",
-           ["notify_late", "slot_late"]),
+           ["notify_late"]),
     Mutant("wake-from-outside-without-reference", WAKE,
            """        pirn__state_ref_inc(&h->state);
         l->outside++;""",
@@ -207,4 +173,4 @@ MUTANTS = [
            ["notify_task"]),
 ]
 
-FILES = (QUEUE, QUEUE_H, SEMA, NOTIFY, ONCE, TOKEN, SLOT, SLOT_H, SPIN)
+FILES = (QUEUE, QUEUE_H, SEMA, NOTIFY, ONCE, TOKEN, SPIN)

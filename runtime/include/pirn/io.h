@@ -85,8 +85,8 @@ PIRN_API void pirn_fd_free(pirn_fd *f);
  * -EINVAL: NULL, or a wrong @interest; PIRN_ESHUTDOWN: its runtime has shut down.
  * (tokio: AsyncFd::ready, Guard::clear_ready)
  */
-PIRN_API int pirn_fd_ready_poll(pirn_op *op, pirn_cx *cx, pirn_fd *f, unsigned interest,
-                                unsigned *ready);
+PIRN_API PIRN_MUST_USE int pirn_fd_ready_poll(pirn_op *op, pirn_cx *cx, pirn_fd *f,
+                                              unsigned interest, unsigned *ready);
 
 /** pirn_fd_number() - the descriptor that was given; -EINVAL for NULL. Threads: any. */
 PIRN_API int pirn_fd_number(const pirn_fd *f);
@@ -112,7 +112,7 @@ PIRN_API int pirn_fd_number(const pirn_fd *f);
  * SIGSTOP, SIGILL, SIGFPE, SIGSEGV; PIRN_ENORUNTIME: the poll is in no runtime; PIRN_ESHUTDOWN;
  * -ENOMEM, -EMFILE, -ENFILE, -ENOSPC at the first call. (tokio: signal::unix::signal)
  */
-PIRN_API int pirn_signal_poll(pirn_op *op, pirn_cx *cx, int signo);
+PIRN_API PIRN_MUST_USE int pirn_signal_poll(pirn_op *op, pirn_cx *cx, int signo);
 
 #ifdef __cplusplus
 }
