@@ -5,6 +5,7 @@
  * ends in its own time, and what it found goes with its output. */
 #include <errno.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pirn/net.h>
@@ -230,6 +231,14 @@ static int finish_lookup(pirn_op *op, pirn_cx *cx, struct lookup_state *st, stru
     return pirn__error(PIRN_EFAULT, "%s: the lookup faulted", lookup_name);
 }
 
+/* A number beyond the ports: getaddrinfo() would take its lowest 16 bits. */
+static bool is_no_port(const char *service)
+{
+    size_t n = service != NULL ? strspn(service, "0123456789") : 0;
+
+    return n != 0 && service[n] == '\0' && (n > 9 || strtoul(service, NULL, 10) > UINT16_MAX);
+}
+
 int pirn_lookup_poll(pirn_op *op, pirn_cx *cx, const char *host, const char *service,
                      const struct addrinfo *hints, struct addrinfo **out)
 {
@@ -242,6 +251,8 @@ int pirn_lookup_poll(pirn_op *op, pirn_cx *cx, const char *host, const char *ser
         if (out == NULL || (host == NULL && service == NULL))
             return pirn__error(-EINVAL, "%s: %s", lookup_name,
                                out == NULL ? "out is NULL" : "neither a host nor a service");
+        if (is_no_port(service))
+            return pirn__error(-EINVAL, "%s: no port of 0 to 65535: %s", lookup_name, service);
         r = start_lookup(host, service, hints, &a, &join);
         if (r != 0)
             return r;

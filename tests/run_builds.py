@@ -18,6 +18,7 @@ from collections import Counter
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SYNTHESIS = re.compile(r"Synthesis: Tested: (\d+) \| Passing: (\d+) \| Failing: \d+ \| Crashing: \d+")
 SUITES = ("tidy", "unit", "api", "package", "model", "stress", "fuzz")
+MUTANTS = "mutants" # one by one, whether the scenarios notice it: minutes
 
 GCC = {"CC": "gcc", "CXX": "g++"}
 CLANG = {"CC": "clang", "CXX": "clang++"}
@@ -94,7 +95,7 @@ def chosen(folder, suites, only):
     """The build's tests in @suites, those with @only in their name."""
     for test in info(folder, "tests"):
         own = {s.split(":")[-1] for s in test["suite"]}
-        if not own & set(SUITES):
+        if not own & {*SUITES, MUTANTS}:
             sys.exit(f"test {test['name']}: its suite is none of {', '.join(SUITES)}")
         if own & set(suites) and only in test["name"]:
             yield test
@@ -135,9 +136,9 @@ def count(result, output):
     return Counter(passed=passing, failed=failed)
 
 
-def run_tests(name, folder, names, env, long):
+def run_tests(name, suites, folder, names, env, long):
     command = ["meson", "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs"]
-    for suite in BUILDS[name][2]:
+    for suite in suites:
         command += ["--suite", suite]
     if long:
         command += ["--timeout-multiplier", "20"]
@@ -165,6 +166,8 @@ def run_tests(name, folder, names, env, long):
 def main():
     parser = argparse.ArgumentParser(prog="tests/run")
     parser.add_argument("--long", action="store_true", help="the storms run longer")
+    parser.add_argument("--mutants", action="store_true",
+                        help="also whether the models' scenarios notice each mutant")
     parser.add_argument("--only", metavar="NAME", default="", help="only tests with NAME inside")
     parser.add_argument("--no-setup", action="store_true", help="install nothing")
     args = parser.parse_args()
@@ -184,16 +187,18 @@ def main():
     for name, (compilers, options, suites) in BUILDS.items():
         say(f"== {name}: {' '.join(options + common)}")
         folder = set_up(name, compilers, options + common, env)
+        whole = suites == SUITES and not args.only
+        if args.mutants:
+            suites = (*suites, MUTANTS)
         tests = list(chosen(folder, suites, args.only)) if folder else []
         # Where every suite runs, everything is built: also what no test needs.
-        whole = suites == SUITES and not args.only
         if folder and not tests:
             continue
         if not folder or not build(folder, [] if whole else targets_of(folder, tests), env):
             say(f"failed: {name}: build")
             total["failed"] += 1
             continue
-        total += run_tests(name, folder, [test["name"] for test in tests], env, args.long)
+        total += run_tests(name, suites, folder, [test["name"] for test in tests], env, args.long)
 
     ran = total["passed"] + total["failed"]
     if not ran:

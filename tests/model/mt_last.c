@@ -25,7 +25,7 @@ static void run(unsigned thread)
         w->queue.claimed[0] = &cells[0];
         w->queue.next = 0;
         w->queue.last = 1;
-        push_lifo(w, &cells[2]);
+        assert(push_lifo(w, &cells[2]));
     } else {
         assert(pirn__queue_push(&w->queue, &cells[1]));
     }

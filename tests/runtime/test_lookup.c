@@ -127,6 +127,12 @@ static void finds_names_and_numbers(struct flavor f)
     SAME_TEXT(text, "0.0.0.0:82");
     EQ(do_lookup(h, (struct query){.host = "127.0.0.9"}, text), 0);
     SAME_TEXT(text, "127.0.0.9:0");
+    EQ(do_lookup(h, (struct query){.host = "127.0.0.9", .service = "65535"}, text), 0);
+    SAME_TEXT(text, "127.0.0.9:65535");
+    EQ(do_lookup(h, (struct query){.host = "127.0.0.9", .service = "65536"}, text), -EINVAL);
+    SAYS("65536");
+    EQ(do_lookup(h, (struct query){.host = "one.test", .service = "18446744073709551696"}, text),
+       -EINVAL);
     EQ(names.asked, 0);
     EQ(metrics_of(h).blocking_threads, 0);
     EQ(do_lookup(h, (struct query){.host = "one.test", .service = "83"}, text), 0);

@@ -78,8 +78,9 @@ PIRN_API const char *pirn_addr_format(const pirn_addr *a, char *buf, size_t n);
  *
  * Return: 0 and *@out; PIRN_PENDING; -ENOENT: no such host, or it has no address of that family;
  * -EAGAIN: no answer now; -EIO: the name server failed; -EINVAL: neither host nor service, an
- * unknown service, hints that do not fit; -EAFNOSUPPORT; -ENAMETOOLONG; -ENOMEM; PIRN_ENORUNTIME;
- * PIRN_ESHUTDOWN; an errno of the system. pirn_last_error_text() has gai_strerror()'s words.
+ * unknown service, a number that is no port, hints that do not fit; -EAFNOSUPPORT; -ENAMETOOLONG;
+ * -ENOMEM; PIRN_ENORUNTIME; PIRN_ESHUTDOWN; an errno of the system. pirn_last_error_text() has
+ * gai_strerror()'s words.
  * (tokio: net::lookup_host)
  */
 PIRN_API PIRN_MUST_USE int pirn_lookup_poll(pirn_op *op, pirn_cx *cx, const char *host,
