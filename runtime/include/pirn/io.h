@@ -112,7 +112,7 @@ PIRN_API int pirn_fd_number(const pirn_fd *f);
  * SIGSTOP, SIGILL, SIGFPE, SIGSEGV; PIRN_ENORUNTIME: the poll is in no runtime; PIRN_ESHUTDOWN;
  * -ENOMEM, -EMFILE, -ENFILE, -ENOSPC at the first call. (tokio: signal::unix::signal)
  */
-PIRN_API PIRN_MUST_USE int pirn_signal_poll(pirn_op *op, pirn_cx *cx, int signo);
+PIRN_API int pirn_signal_poll(pirn_op *op, pirn_cx *cx, int signo);
 
 #ifdef __cplusplus
 }
