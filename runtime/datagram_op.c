@@ -84,8 +84,10 @@ static int send_again_step(struct send_retry_state *st, struct registration *r, 
     return e;
 }
 
-/* @a: what there was no room for; NULL: it waits already. */
-static int send_again(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const struct net_args *a)
+/* @a: what there was no room for; NULL: it waits already. @put_off: nothing was tried: the budget is used up,
+ * and the task comes again. */
+static int send_again(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const struct net_args *a,
+                      bool put_off)
 {
     struct send_retry_state *st = pirn_op_state(op, cx, &send_retry_kind);
     struct registration *r = io_wait_at(&st->wait, datagram_reg(d));
@@ -99,6 +101,12 @@ static int send_again(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const struct n
         e = h == NULL ? PIRN_ENORUNTIME : st->again == NULL ? -ENOMEM : 0;
         if (e == 0)
             st->again->args = *a;
+    }
+    if (e == 0 && put_off) {
+        st->again->retry.until = 0;
+        e = pirn__io_sit(&st->wait, r, IO_WRITE, cx);
+        if (e == 0)
+            return PIRN_PENDING;
     }
     if (e == 0)
         e = send_again_step(st, r, cx);
@@ -129,7 +137,7 @@ int pirn_datagram_send_to_poll(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const
     int r = 0;
 
     if (op->kind == &send_retry_kind)
-        return send_again(op, cx, d, NULL);
+        return send_again(op, cx, d, NULL, false);
     if (!net_is_pending(op)) {
         r = check_message(d, buf, n, send_to_op.op.name);
         if (r == 0)
@@ -138,12 +146,12 @@ int pirn_datagram_send_to_poll(pirn_op *op, pirn_cx *cx, pirn_datagram *d, const
             return r;
         if (d->family == AF_UNIX) {
             if (!pirn__cx_take_unit(cx))
-                return PIRN_PENDING;
+                return send_again(op, cx, d, &a, true);
             r = io_is_over(readiness_look(&d->reg.ready));
             if (r == 0)
                 r = pirn__datagram_try_send_to(&d->reg, &a, 0);
             if (r == -EAGAIN)
-                return send_again(op, cx, d, &a);
+                return send_again(op, cx, d, &a, false);
             return r == 0 ? 0 : pirn__net_error(r, send_to_op.op.name);
         }
     }

@@ -295,6 +295,8 @@ size_t pirn_group_len(const pirn_group *g)
     struct group *base = group_base(g);
     size_t n;
 
+    if (g == NULL)
+        return 0;
     spin_take(&base->lock);
     n = base->alive + base->untaken;
     spin_give(&base->lock);

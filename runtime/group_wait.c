@@ -51,8 +51,11 @@ int pirn_group_next_poll(pirn_op *op, pirn_cx *cx, pirn_group *g, pirn_result *r
 
     if (UNLIKELY(g == NULL))
         return pirn__error(-EINVAL, "pirn_group_next_poll: the group is NULL");
-    if (!cx_take_unit_or_begin(cx, pirn_op_is_pending(op)))
+    if (UNLIKELY(!cx_take_unit(cx))) {
+        if (!pirn_op_is_pending(op))
+            pirn__group_wait_late(&g->base, pirn_op_state(op, cx, &next_kind), cx);
         return PIRN_PENDING;
+    }
     if (!pirn_op_is_pending(op))
         r = pirn__group_take(&g->base, &n);
     if (r == -EAGAIN) {
@@ -80,15 +83,16 @@ int pirn_group_next_try(pirn_group *g, pirn_result *res, void *out)
 
 int pirn_group_join_poll(pirn_op *op, pirn_cx *cx, pirn_group *g, pirn_result *first)
 {
+    bool lent;
     int r;
 
     if (UNLIKELY(g == NULL))
         return pirn__error(-EINVAL, "pirn_group_join_poll: the group is NULL");
-    if (!cx_take_unit_or_begin(cx, pirn_op_is_pending(op)))
+    if (!cx_take_or_lend(cx, pirn_op_is_pending(op), &lent))
         return PIRN_PENDING;
     r = await_all(op, cx, &g->base, first);
     if (r == PIRN_PENDING)
-        cx_return_unit(cx);
+        cx_return_unless(cx, lent);
     return r;
 }
 

@@ -22,20 +22,32 @@ void pirn_interval_init(pirn_interval *i, pirn_time first, int64_t period_ns,
 
 static pirn_time add_saturated(pirn_time t, int64_t ns)
 {
-    return ns > PIRN_NEVER - t ? PIRN_NEVER : t + ns;
+    pirn_time sum;
+
+    return __builtin_add_overflow(t, ns, &sum) ? PIRN_NEVER : sum;
+}
+
+/* From @due to @now, which is not earlier: any time may be asked for. */
+static int64_t lateness(pirn_time due, pirn_time now)
+{
+    int64_t late;
+
+    return __builtin_sub_overflow(now, due, &late) ? INT64_MAX : late;
 }
 
 /* After the tick that was due at @due and came at @now. */
 static pirn_time next_tick(const pirn_interval *i, pirn_time due, pirn_time now)
 {
-    if (now - due > TOLERANCE)
+    int64_t late = lateness(due, now);
+
+    if (late > TOLERANCE)
         switch ((enum pirn_missed)i->missed) {
         case PIRN_MISSED_BURST:
             break;
         case PIRN_MISSED_DELAY:
             return add_saturated(now, i->period);
         case PIRN_MISSED_SKIP:
-            return add_saturated(now, i->period - (now - due) % i->period);
+            return add_saturated(now, i->period - late % i->period);
         }
     return add_saturated(due, i->period);
 }
@@ -44,6 +56,7 @@ int pirn_interval_poll(pirn_interval *i, pirn_cx *cx, uint64_t *missed)
 {
     struct timer *t;
     pirn_time due, now;
+    int64_t late;
     int r;
 
     if (UNLIKELY(i->period <= 0))
@@ -57,8 +70,9 @@ int pirn_interval_poll(pirn_interval *i, pirn_cx *cx, uint64_t *missed)
     if (now < due)
         now = due; /* this poll's time was read before another thread saw it due */
     i->next = next_tick(i, due, now);
+    late = lateness(due, now);
     if (missed != NULL)
-        *missed = now - due > TOLERANCE ? (uint64_t)((now - due) / i->period) : 0;
+        *missed = late > TOLERANCE ? (uint64_t)(late / i->period) : 0;
     return 0;
 }
 

@@ -242,8 +242,11 @@ int pirn_fd_ready_poll(pirn_op *op, pirn_cx *cx, pirn_fd *f, unsigned interest, 
         f = watched(o->at);
     else
         o->mask = mask_of(interest);
-    if (!pirn__cx_take_unit(cx))
+    if (!pirn__cx_take_unit(cx)) {
+        if (o->at == NULL)
+            pirn__crowd_join(&f->crowd, &f->reg, o, cx); /* so that it stays */
         return PIRN_PENDING;
+    }
     mask = o->mask;
     for (bool waits = false;; waits = true) {
         r = f->level ? look_at_level(f, o, mask, ready) : take_edge(f, o, mask, ready);

@@ -16,6 +16,7 @@
 #include "runtime/net/sockopt.h"
 #include "task/base/assert.h"
 #include "task/base/error.h"
+#include "task/op.h"
 
 enum {
     DEFAULT_BACKLOG = 1024
@@ -206,10 +207,10 @@ static int backoff_step(struct backoff_state *st, struct registration *r, pirn_c
 }
 
 /* @err: what ran out just now; 0: it backs off already. */
-static int backoff_poll(pirn_op *op, pirn_cx *cx, pirn_listener *l, int err, struct net_args *a)
+static int backoff_poll(pirn_op *op, pirn_cx *cx, struct registration *r, int err,
+                        struct net_args *a)
 {
     struct backoff_state *st = pirn_op_state(op, cx, &backoff_kind);
-    struct registration *r = io_wait_at(&st->wait, listener_reg(l));
     pirn_time until;
     int e;
 
@@ -226,22 +227,41 @@ static int backoff_poll(pirn_op *op, pirn_cx *cx, pirn_listener *l, int err, str
     return e;
 }
 
+static int accept_step(pirn_op *op, pirn_cx *cx, struct registration *r, struct net_args *a)
+{
+    int e = -EAGAIN;
+
+    if (UNLIKELY(op->kind == &backoff_kind))
+        e = backoff_poll(op, cx, r, 0, a);
+    if (LIKELY(e == -EAGAIN))
+        e = net_poll(op, cx, r, &accept_op, pirn__listener_try_accept, a);
+    return UNLIKELY(pirn__listener_is_shortage(e)) ? backoff_poll(op, cx, r, e, a) : e;
+}
+
+/* A pending one's listener is the first call's, and may be given up any time. Between the two kinds of
+ * waiting the operation has no seat to keep it. */
+static int accept_pending(pirn_op *op, pirn_cx *cx, struct net_args *a)
+{
+    struct registration *r = io_wait_at(op_state_of(op), NULL);
+    int e;
+
+    ref_add(&r->pins, 1);
+    e = accept_step(op, cx, r, a);
+    pirn__registration_unpin(r);
+    return e;
+}
+
 int pirn_listener_accept_poll(pirn_op *op, pirn_cx *cx, pirn_listener *l, pirn_stream **out)
 {
     struct net_args a = {.n = 0};
     int r;
 
-    if (UNLIKELY(!net_is_pending(op) && (l == NULL || out == NULL)))
+    if (net_is_pending(op))
+        r = accept_pending(op, cx, &a);
+    else if (UNLIKELY(l == NULL || out == NULL))
         return pirn__error(-EINVAL, "pirn_listener_accept_poll: an argument is NULL");
-    if (UNLIKELY(op->kind == &backoff_kind)) {
-        r = backoff_poll(op, cx, l, 0, &a);
-        if (r == -EAGAIN)
-            r = net_poll(op, cx, listener_reg(l), &accept_op, pirn__listener_try_accept, &a);
-    } else {
-        r = net_poll(op, cx, listener_reg(l), &accept_op, pirn__listener_try_accept, &a);
-    }
-    if (UNLIKELY(pirn__listener_is_shortage(r)))
-        r = backoff_poll(op, cx, l, r, &a);
+    else
+        r = accept_step(op, cx, listener_reg(l), &a);
     if (LIKELY(r == 0))
         *out = a.object;
     return r < 0 ? pirn__net_error(r, "pirn_listener_accept_poll") : r;

@@ -231,12 +231,18 @@ static int finish_lookup(pirn_op *op, pirn_cx *cx, struct lookup_state *st, stru
     return pirn__error(PIRN_EFAULT, "%s: the lookup faulted", lookup_name);
 }
 
-/* A number beyond the ports: getaddrinfo() would take its lowest 16 bits. */
+/* What is no name and no number of 0 to 65535: getaddrinfo() takes signs and blanks, and a number's lowest 16
+ * bits. */
 static bool is_no_port(const char *service)
 {
-    size_t n = service != NULL ? strspn(service, "0123456789") : 0;
+    size_t n;
 
-    return n != 0 && service[n] == '\0' && (n > 9 || strtoul(service, NULL, 10) > UINT16_MAX);
+    if (service == NULL)
+        return false;
+    n = strspn(service, "0123456789");
+    if (service[n] == '\0')
+        return n == 0 || n > 9 || strtoul(service, NULL, 10) > UINT16_MAX;
+    return strchr("+- \t", service[0]) != NULL;
 }
 
 int pirn_lookup_poll(pirn_op *op, pirn_cx *cx, const char *host, const char *service,

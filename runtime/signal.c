@@ -235,9 +235,13 @@ int pirn_signal_poll(pirn_op *op, pirn_cx *cx, int signo)
     if (!pirn_op_is_pending(op) && (signo < 1 || signo > SIGNAL_MAX))
         return pirn__error(-EINVAL, "pirn_signal_poll: there is no signal %d", signo);
     o = pirn_op_state(op, cx, &signal_kind);
-    if (!pirn__cx_take_unit(cx))
-        return PIRN_PENDING;
-    if (o->at == NULL) {
+    if (!pirn__cx_take_unit(cx)) {
+        if (o->at != NULL)
+            return PIRN_PENDING;
+        r = first_call(o, signo, cx); /* from here on the signal is no default's */
+        if (r == 0)
+            return PIRN_PENDING;
+    } else if (o->at == NULL) {
         r = first_call(o, signo, cx);
         if (r == 0)
             r = look_for_signal(o);

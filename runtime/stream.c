@@ -101,6 +101,15 @@ int pirn_stream_write_all_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s, const v
 
 /* ---- several buffers ----------------------------------------------------------------------------- */
 
+static bool are_empty(const struct iovec *iov, size_t n)
+{
+    while (n != 0 && iov->iov_len == 0) {
+        iov++;
+        n--;
+    }
+    return n == 0;
+}
+
 static int vectored(pirn_op *op, pirn_cx *cx, pirn_stream *s, const struct net_kind *kind,
                     const struct iovec *iov, size_t n, size_t *moved)
 {
@@ -109,8 +118,10 @@ static int vectored(pirn_op *op, pirn_cx *cx, pirn_stream *s, const struct net_k
 
     if (!net_is_pending(op) && n > IOV_MAX)
         return pirn__error(-EINVAL, "%s: %zu buffers, %d are possible", kind->op.name, n, IOV_MAX);
-    if ((s == NULL || iov == NULL || n == 0) && !net_is_pending(op))
+    if (!net_is_pending(op) && (s == NULL || iov == NULL || are_empty(iov, n))) {
+        a.n = iov == NULL ? n : 0;
         return nothing_to_move(s, &a, moved, kind->op.name);
+    }
     r = net_poll(op, cx, stream_reg(s), kind, kind->attempt, &a);
     if (r == 0 && moved != NULL)
         *moved = a.done;

@@ -4,6 +4,7 @@
 
 #include "runtime/scheduler/context.h"
 #include "runtime/scheduler/rt_handle.h"
+#include "task/base/assert.h"
 #include "task/base/error.h"
 #include "task/cx.h"
 
@@ -46,6 +47,10 @@ void pirn__timer_op_wait(void *state, struct header *h)
     t->waker.vt = &pirn__borrowed_vt;
     t->waker.data = h;
     insert_timer(t, timers_spawner(context_handle()), t->when);
+    /* Nothing fires any more. RUNNING is held, so the end of the poll puts the task into a queue again. */
+    if (UNLIKELY(pirn__timer_look(t) == TIMER_ENDED) &&
+        pirn__state_wake_by_ref(&h->state) != WAKE_NONE)
+        ASSERT(false);
 }
 
 void pirn__timer_op_forget(struct timer *t)
@@ -132,7 +137,7 @@ static int runtime_ended(const char *call)
 static int insert_now(struct timer *t, pirn_cx *cx, struct pirn_handle *h, const char *call)
 {
     pirn_handle_ref(h); /* it may be freed before the operation is dropped */
-    op_of_state(t)->flags |= TIMER_HOLDS;
+    op_of_state(t)->flags = (op_of_state(t)->flags | TIMER_HOLDS) & ~(uint64_t)OP_PUT_OFF;
     pirn__op_waker_make(&t->waker, t, cx);
     insert_timer(t, timers_spawner(h), t->when);
     return UNLIKELY(pirn__timer_look(t) == TIMER_ENDED) ? runtime_ended(call) : PIRN_PENDING;
@@ -173,7 +178,7 @@ int pirn__timer_op_poll(struct timer *t, pirn_cx *cx, const char *call)
         op_put_off(t);
         return PIRN_PENDING;
     }
-    return t->when == PIRN_NEVER ? PIRN_PENDING : insert_now(t, cx, h, call);
+    return insert_now(t, cx, h, call);
 }
 
 int pirn__timer_op_step(struct timer *t, pirn_cx *cx, const char *call)

@@ -103,21 +103,25 @@ static inline bool cx_take_unit(struct pirn_cx *cx)
     return true;
 }
 
-/* The same for an operation that does not wait yet, and is over in one go where it finds what it is for: it
- * goes on without a unit. Pending it would have to be in line, and would not be. */
-static inline bool cx_take_unit_or_begin(struct pirn_cx *cx, bool waits)
-{
-    if (UNLIKELY(!waits && cx->budget == 0 && cx->budget_full != PIRN_UNLIMITED)) {
-        cx->budget = 1; /* to be given back below, if it waits */
-    }
-    return cx_take_unit(cx);
-}
-
 /* Puts it back: the operation made no progress. */
 static inline void cx_return_unit(struct pirn_cx *cx)
 {
     if (cx->budget_full != PIRN_UNLIMITED)
         cx->budget++;
+}
+
+/* The same for an operation that happens once, and begins where none is left: it goes on without, for
+ * pending it would have to be in line, and would not be. *@lent: so it does. */
+static inline bool cx_take_or_lend(struct pirn_cx *cx, bool waits, bool *lent)
+{
+    *lent = UNLIKELY(!waits && cx->budget == 0 && cx->budget_full != PIRN_UNLIMITED);
+    return *lent || cx_take_unit(cx);
+}
+
+static inline void cx_return_unless(struct pirn_cx *cx, bool lent)
+{
+    if (!lent)
+        cx_return_unit(cx);
 }
 
 #endif

@@ -117,6 +117,8 @@ struct group_wait {
  * PIRN_PENDING: @w is in the group, with a reference to it, and wakes. Not pending: it is not. */
 int pirn__group_wait(struct group *g, struct group_wait *w, pirn_cx *cx, enum group_what what,
                      struct group_node **n);
+/* Begins to wait for the next result, whatever there is: it looks when it is polled again. */
+void pirn__group_wait_late(struct group *g, struct group_wait *w, pirn_cx *cx);
 /* Out again, the reference with it; also if it is in none. */
 void pirn__group_unwait(struct group_wait *w);
 

@@ -139,6 +139,26 @@ int pirn__group_take(struct group *g, struct group_node **n)
     return r == PIRN_PENDING ? -EAGAIN : r;
 }
 
+static void begin_group_wait(struct group *g, struct group_wait *w, enum group_what what)
+{
+    pirn__group_ref(g);
+    w->group = g;
+    w->what = what;
+}
+
+void pirn__group_wait_late(struct group *g, struct group_wait *w, pirn_cx *cx)
+{
+    struct op_waker mine;
+
+    pirn__op_waker_make(&mine, w, cx);
+    begin_group_wait(g, w, GROUP_NEXT);
+    spin_take(&g->lock);
+    ring_add(&g->waits, &w->link);
+    w->waker.vt = mine.vt;
+    w->waker.data = mine.data;
+    spin_give(&g->lock);
+}
+
 int pirn__group_wait(struct group *g, struct group_wait *w, pirn_cx *cx, enum group_what what,
                      struct group_node **n)
 {
@@ -147,11 +167,8 @@ int pirn__group_wait(struct group *g, struct group_wait *w, pirn_cx *cx, enum gr
     int r;
 
     pirn__op_waker_make(&mine, w, cx);
-    if (w->group == NULL) {
-        pirn__group_ref(g);
-        w->group = g;
-        w->what = what;
-    }
+    if (w->group == NULL)
+        begin_group_wait(g, w, what);
     spin_take(&g->lock);
     r = look_for(g, what, n);
     if (w->link.next != NULL) {

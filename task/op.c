@@ -22,8 +22,11 @@ void *pirn_op_state(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
 
     if (k == NULL || k->size < sizeof *k)
         CLIENT_BUG("pirn_op_state", "a kind of no known size");
-    if (o->kind == k)
+    if (o->kind == k) {
+        if (UNLIKELY(o->link == NULL))
+            op_list(o, (struct op **)(void *)cx->ops);
         return o->state;
+    }
     if (o->kind != NULL)
         CLIENT_BUG("pirn_op_state", "the op is pending in a call of another kind");
     memset(o->state, 0, sizeof o->state);

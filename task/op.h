@@ -39,11 +39,9 @@ struct op_kind {
     void (*wait)(void *state, struct header *h);
 };
 
-/* An idle one becomes pending, listed at *@ops unless that is NULL; its state is not touched. */
-static inline void op_begin(struct op *o, const pirn_op_kind *k, struct op **ops)
+/* Into a list, as the newest; NULL: into none. */
+static inline void op_list(struct op *o, struct op **ops)
 {
-    o->kind = k;
-    o->flags = 0;
     o->link = ops;
     o->next = NULL;
     if (ops != NULL) {
@@ -52,6 +50,14 @@ static inline void op_begin(struct op *o, const pirn_op_kind *k, struct op **ops
             o->next->link = &o->next;
         *ops = o;
     }
+}
+
+/* An idle one becomes pending, listed at *@ops unless that is NULL; its state is not touched. */
+static inline void op_begin(struct op *o, const pirn_op_kind *k, struct op **ops)
+{
+    o->kind = k;
+    o->flags = 0;
+    op_list(o, ops);
 }
 
 /* Off its list. */
@@ -86,10 +92,13 @@ static inline void op_end(pirn_op *op)
     o->kind = NULL;
 }
 
-/* Of a pending one: its state, if it is of this kind; else the message. */
+/* Of a pending one: its state, if it is of this kind; else the message. One that began in a poll of an
+ * executor's own is the task's from the task's first poll of it on. */
 static inline void *op_resume(pirn_op *op, pirn_cx *cx, const pirn_op_kind *k)
 {
-    return LIKELY(op->kind == k) ? op_state_of(op) : pirn_op_state(op, cx, k);
+    const struct op *o = (struct op *)(void *)op;
+
+    return LIKELY(o->kind == k && o->link != NULL) ? op_state_of(op) : pirn_op_state(op, cx, k);
 }
 
 /* Whether it is listed in the task that is polled: then its end comes before the task's. */

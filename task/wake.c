@@ -34,31 +34,23 @@ void pirn__op_waker_drop(struct op_waker *w)
         vt->drop(w->data);
 }
 
-/* From outside its scheduler a Notified alone does not keep that: the task may run and end as soon as
- * it is in a queue. A second reference does, until we have done with it. */
-static bool is_outside(const struct header *h)
-{
-    return !sched_is_here(h->sched);
-}
-
-static void add_task(struct wake_list *l, struct header *h)
+static void put_last(struct header **first, struct header **last, struct header *h)
 {
     h->queue_next = NULL;
-    if (l->first == NULL)
-        l->first = h;
+    if (*first == NULL)
+        *first = h;
     else
-        l->last->queue_next = h;
-    l->last = h;
+        (*last)->queue_next = h;
+    *last = h;
 }
 
-/* Where sched_is_here() has to ask. */
-static NOINLINE void add_asking(struct wake_list *l, struct header *h)
+/* From outside its scheduler a Notified alone does not keep that: the task may run and end as soon as it is
+ * in a queue. A second reference does, until we have done with it. Also where it is not known whether that is
+ * so, as for a local set, which the wakes before this may free. */
+static NOINLINE void add_other(struct wake_list *l, struct header *h)
 {
-    if (is_outside(h)) {
-        pirn__state_ref_inc(&h->state);
-        l->outside++;
-    }
-    add_task(l, h);
+    pirn__state_ref_inc(&h->state);
+    put_last(&l->other_first, &l->other_last, h);
 }
 
 static NOINLINE void add_foreign(struct wake_list *l, struct op_waker *w)
@@ -82,27 +74,24 @@ void pirn__wake_take(struct wake_list *l, struct op_waker *w)
     if (pirn__state_wake_by_ref(&h->state) != WAKE_SUBMIT)
         return;
     if (LIKELY(h->sched == scope_here()))
-        add_task(l, h);
+        put_last(&l->first, &l->last, h);
     else
-        add_asking(l, h);
+        add_other(l, h);
 }
 
-/* Some are of another scheduler. */
-static NOINLINE void flush_outside(struct header *h)
+static void flush_others(struct header *h)
 {
     struct header *next;
 
     for (; h != NULL; h = next) {
-        bool outside = is_outside(h);
-
         next = h->queue_next;
         h->sched->ops->schedule(h->sched, (struct notified){h});
-        if (outside && pirn__state_ref_dec(&h->state, 1))
+        if (pirn__state_ref_dec(&h->state, 1))
             pirn__harness_free(h);
     }
 }
 
-static NOINLINE void flush_foreign(struct wake_list *l)
+static void flush_foreign(struct wake_list *l)
 {
     for (uint32_t i = 0; i < l->count; i++)
         pirn__waker_wake_contained(&l->foreign[i], NULL);
@@ -110,17 +99,14 @@ static NOINLINE void flush_foreign(struct wake_list *l)
 
 static NOINLINE void flush_many(struct wake_list *l)
 {
-    struct header *h = l->first, *next;
+    struct header *next;
 
-    if (UNLIKELY(l->outside))
-        flush_outside(h);
-    else
-        for (; h != NULL; h = next) {
-            next = h->queue_next;
-            h->sched->ops->schedule(h->sched, (struct notified){h});
-        }
-    if (UNLIKELY(l->count != 0))
-        flush_foreign(l);
+    for (struct header *h = l->first; h != NULL; h = next) {
+        next = h->queue_next;
+        h->sched->ops->schedule(h->sched, (struct notified){h});
+    }
+    flush_others(l->other_first);
+    flush_foreign(l);
     wake_list_init(l);
 }
 
@@ -129,7 +115,7 @@ void pirn__wake_flush(struct wake_list *l)
     struct header *h = l->first;
 
     /* One task, as a rule, and of this thread's scheduler. */
-    if (UNLIKELY((l->count | l->outside) != 0 || (h != NULL && h != l->last))) {
+    if (UNLIKELY(l->count != 0 || l->other_first != NULL || (h != NULL && h != l->last))) {
         flush_many(l);
     } else if (h != NULL) {
         l->first = NULL;

@@ -30,9 +30,11 @@ extern const pirn_waker_vt pirn__borrowed_vt;
 
 /* Tasks and wakers that are to be told once no lock is held. */
 struct wake_list {
-    struct header *first, *last; /* Notifieds, by queue_next; `last` only if there is a first */
+    /* Notifieds, by queue_next; the last only if there is a first. Of the scheduler that this thread drives;
+     * and of any other, each with a second reference. */
+    struct header *first, *last;
+    struct header *other_first, *other_last;
     uint32_t count;
-    uint32_t outside; /* how many are of a scheduler that this thread does not drive */
     pirn_waker foreign[WAKE_FOREIGN];
 };
 
@@ -51,13 +53,13 @@ static inline bool op_waker_is_set(const struct op_waker *w)
 static inline void wake_list_init(struct wake_list *l)
 {
     l->first = NULL;
+    l->other_first = NULL;
     l->count = 0;
-    l->outside = 0;
 }
 
 static inline bool wake_list_is_empty(const struct wake_list *l)
 {
-    return l->first == NULL && l->count == 0;
+    return l->first == NULL && l->other_first == NULL && l->count == 0;
 }
 
 /* Whether a waker of any kind still goes in. If not: give the lock back, flush, go on. */

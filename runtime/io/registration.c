@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "runtime/io/io.h"
+#include "task/base/relax.h"
 #include "task/op.h"
 
 int pirn__registration_add(struct registration *r, struct io *io, int fd, unsigned watch,
@@ -37,6 +38,9 @@ int pirn__registration_add(struct registration *r, struct io *io, int fd, unsign
     }
     err = -errno;
     pirn__io_leave(io, r);
+    /* A shutdown that found it in the list has a pin, for a few instructions; now nobody finds it. */
+    for (unsigned tries = 0; !ref_is_last(&r->pins); tries++)
+        cpu_relax(tries);
     pirn__io_forget(io);
     return err;
 }

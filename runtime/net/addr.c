@@ -32,18 +32,19 @@ int pirn__addr_check_inet(const struct sockaddr *sa, socklen_t n, const char *ca
 int pirn__addr_of_path(const char *path, pirn_addr *out, const char *call)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    size_t n;
+    size_t n, most;
 
     if (path == NULL || path[0] == '\0')
         return pirn__error(-EINVAL, "%s: the path is %s", call, path == NULL ? "NULL" : "empty");
+    /* The 0 at the end counts in a path; an abstract name begins with one, and has none at its end. */
     n = strlen(path);
-    if (n >= sizeof un.sun_path)
+    most = sizeof un.sun_path - (path[0] != '@');
+    if (n > most)
         return pirn__error(-ENAMETOOLONG, "%s: a path of %zu bytes, %zu are possible", call, n,
-                           sizeof un.sun_path - 1);
+                           most);
     memcpy(un.sun_path, path, n);
     memset(out, 0, sizeof *out);
     out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-    /* The 0 at the end counts in a path; an abstract name begins with one, and has none at its end. */
     if (path[0] == '@')
         un.sun_path[0] = '\0';
     else

@@ -35,6 +35,14 @@ static struct header *take_one(struct global_queue *q)
     return task_list_pop(&q->ready);
 }
 
+/* Under the lock, when something is in it that somebody may have to be woken for. */
+static void order_length(struct global_queue *q)
+{
+    /* mo: seq_cst pairs with [idle]: the caller looks next whether anybody sleeps; who goes to sleep says
+     * so, then looks at the length, which must be no older than this one. */
+    atomic_store_explicit(&q->ready.len, stat_get(&q->ready.len), memory_order_seq_cst);
+}
+
 bool pirn__global_take(struct global_queue *q, struct task_list *to, uint32_t share, uint32_t max)
 {
     struct header *h;
@@ -49,11 +57,8 @@ bool pirn__global_take(struct global_queue *q, struct task_list *to, uint32_t sh
     for (; n > 0 && max > 1; n--, max--)
         task_list_push(to, (struct notified){take_one(q)});
     left = q->ready.head != NULL;
-    if (left) {
-        /* mo: seq_cst pairs with [idle]: the caller looks next whether anybody sleeps; who goes to sleep
-         * says so, then looks at the length, which must be no older than this one. */
-        atomic_store_explicit(&q->ready.len, stat_get(&q->ready.len), memory_order_seq_cst);
-    }
+    if (left)
+        order_length(q);
     spin_give(&q->lock);
     return left;
 }
@@ -71,6 +76,7 @@ void pirn__global_put_back(struct global_queue *q, struct task_list *from)
     spin_take(&q->lock);
     task_list_append(from, &q->ready);
     task_list_append(&q->ready, from);
+    order_length(q);
     spin_give(&q->lock);
 }
 

@@ -107,11 +107,16 @@ static void mt_relieve(struct pirn_handle *h, uint32_t worker)
     struct task_list chain;
     uint32_t n;
 
-    if (w == NULL || pirn__mt_is_stopping(h))
+    if (w == NULL)
         return;
     task_list_init(&chain);
-    /* Always: this thread answers no walker, and who stops waits for what it has in hand. */
+    /* Always: this thread answers no walker, and who stops waits for what it has in hand. It says so, then
+     * looks whether anybody stops: else the last worker may have looked before, and gone. */
     pirn__mt_begin_move(mt);
+    if (pirn__mt_is_stopping(h)) {
+        pirn__mt_end_move(mt, NULL, 0);
+        return;
+    }
     tasks[0] = pirn__worker_take_lifo(w);
     n = tasks[0] != NULL;
     do {

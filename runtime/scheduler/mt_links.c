@@ -41,9 +41,11 @@ void pirn__mt_link(struct multi_thread *mt, struct header *h)
 
 void pirn__mt_begin_move(struct multi_thread *mt)
 {
-    /* mo: relaxed. What is moved is taken by a release that its last keeper acquires before it
-     * answers: a walker that has that answer sees this. */
-    (void)atomic_fetch_add_explicit(&mt->links_moving, 1, memory_order_relaxed);
+    /* What is moved is taken by a release that its last keeper acquires before it answers: a walker that
+     * has that answer sees this.
+     * mo: seq_cst pairs with [moving]: the watchdog says that it moves, then looks whether the runtime
+     * stops; the last worker, which stops, then looks whether anything moves. */
+    (void)atomic_fetch_add_explicit(&mt->links_moving, 1, memory_order_seq_cst);
 }
 
 void pirn__mt_end_move(struct multi_thread *mt, struct header **tasks, uint32_t n)
@@ -136,8 +138,8 @@ static bool all_served(struct multi_thread *mt, uint32_t asked)
 /* Whether nobody has a task in his hands that he takes from one queue to another. */
 bool pirn__mt_nothing_moves(const struct multi_thread *mt)
 {
-    /* mo: acquire pairs with [moved] in end_move. */
-    return atomic_load_explicit(&mt->links_moving, memory_order_acquire) == 0;
+    /* mo: acquire pairs with [moved] in end_move; seq_cst pairs with [moving]: see begin_move. */
+    return atomic_load_explicit(&mt->links_moving, memory_order_seq_cst) == 0;
 }
 
 bool pirn__mt_link_queued(struct pirn_handle *h)

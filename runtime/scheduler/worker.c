@@ -210,6 +210,7 @@ static void begin_run(struct runner *r)
 static void end_run(struct runner *r)
 {
     poller_idle(&r->thread->poller);
+    r->thread->poller.polls = &r->thread->poller.stats.polls;
     pirn__context = (struct context){.core = NULL};
     pirn__scope.runtime = NULL;
     pirn__scope.here = NULL;

@@ -96,11 +96,12 @@ int pirn_barrier_poll(pirn_op *op, pirn_cx *cx, pirn_barrier *b, bool *leader)
     bool idle = !pirn_op_is_pending(op);
     enum waiter_state s;
     struct waiter *w;
+    bool lent;
     int r;
 
     if (idle && b == NULL)
         return pirn__error(-EINVAL, "pirn_barrier_poll: the barrier is NULL");
-    if (!cx_take_unit_or_begin(cx, !idle))
+    if (!cx_take_or_lend(cx, !idle, &lent))
         return PIRN_PENDING;
     w = idle ? waiter_begin(op, cx, &barrier_kind) : op_resume(op, cx, &barrier_kind);
     if (idle && arrive(b, w, cx)) {
@@ -111,7 +112,7 @@ int pirn_barrier_poll(pirn_op *op, pirn_cx *cx, pirn_barrier *b, bool *leader)
     }
     s = idle ? WAITER_WAITING : waiter_poll(w, cx);
     if (s == WAITER_WAITING) {
-        cx_return_unit(cx);
+        cx_return_unless(cx, lent);
         return PIRN_PENDING;
     }
     r = waiter_finish(op, w, s);

@@ -192,10 +192,11 @@ int pirn_cancel_token_poll(pirn_op *op, pirn_cx *cx, pirn_cancel_token *t)
     bool idle = !pirn_op_is_pending(op);
     enum waiter_state s;
     struct waiter *w;
+    bool lent;
 
     if (idle && t == NULL)
         return pirn__error(-EINVAL, "pirn_cancel_token_poll: the token is NULL");
-    if (!cx_take_unit_or_begin(cx, !idle))
+    if (!cx_take_or_lend(cx, !idle, &lent))
         return PIRN_PENDING;
     if (idle && is_cancelled(&t->queue))
         return 0;
@@ -207,7 +208,7 @@ int pirn_cancel_token_poll(pirn_op *op, pirn_cx *cx, pirn_cancel_token *t)
     s = idle ? WAITER_WAITING : waiter_poll(w, cx);
     if (s != WAITER_WAITING)
         return waiter_finish(op, w, s);
-    cx_return_unit(cx);
+    cx_return_unless(cx, lent);
     return PIRN_PENDING;
 }
 

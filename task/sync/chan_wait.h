@@ -86,7 +86,7 @@ static inline bool chan_list_end_all(struct chan_list *l, enum chan_verdict verd
 /* pirn__wake_flush(), where most often there is nothing to flush. */
 static inline void chan_flush(struct wake_list *wakes)
 {
-    if (wakes->first != NULL || wakes->count != 0)
+    if (!wake_list_is_empty(wakes))
         pirn__wake_flush(wakes);
 }
 

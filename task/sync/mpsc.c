@@ -138,9 +138,9 @@ void pirn_mpsc_rx_close(pirn_mpsc_rx *rx)
     spin_take(&c->lock);
     c->rx_closed = true;
     c->quick_until = 0;
-    end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);
-    if (mpsc_is_closed(c))
+    if (mpsc_is_closed(c)) /* first: afterwards the list may be full */
         mpsc_wake_receiver(c, &wakes);
+    end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);
     pirn__mpsc_leave(c, &wakes, false);
 }
 
@@ -188,9 +188,9 @@ void pirn_mpsc_tx_unref(pirn_mpsc_tx *tx)
     wake_list_init(&wakes);
     spin_take(&c->lock);
     c->tx_gone = true;
-    end_senders(c, CHAN_CANCELED, CHAN_CANCELED, &wakes);
-    if (mpsc_is_closed(c))
+    if (mpsc_is_closed(c)) /* first: afterwards the list may be full */
         mpsc_wake_receiver(c, &wakes);
+    end_senders(c, CHAN_CANCELED, CHAN_CANCELED, &wakes);
     last = mpsc_let_go(c);
     pirn__mpsc_leave(c, &wakes, last);
 }

@@ -48,12 +48,12 @@ int pirn_mpsc_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx)
     struct op_waker fresh;
     struct wake_list wakes;
     struct mpsc *c;
-    bool waited, last = false;
+    bool waited, lent, last = false;
     int r;
 
     if (op->kind == NULL && tx == NULL)
         return pirn__error(-EINVAL, "pirn_mpsc_tx_closed: the sender is NULL");
-    if (!cx_take_unit_or_begin(cx, op->kind != NULL))
+    if (!cx_take_or_lend(cx, op->kind != NULL, &lent))
         return PIRN_PENDING;
     w = pirn_op_state(op, cx, &watch_kind);
     waited = w->chan != NULL;
@@ -67,7 +67,7 @@ int pirn_mpsc_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx)
     pirn__mpsc_leave(c, &wakes, last);
     chan_waker_drop(&fresh);
     if (r == PIRN_PENDING) {
-        cx_return_unit(cx);
+        cx_return_unless(cx, lent);
         return r;
     }
     chan_waker_drop(&w->waker);

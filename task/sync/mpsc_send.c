@@ -255,11 +255,11 @@ static NOINLINE int send_late(pirn_op *op, pirn_cx *cx, struct mpsc *c, const vo
 int pirn_mpsc_send_poll(pirn_op *op, pirn_cx *cx, pirn_mpsc_tx *tx, const void *elem)
 {
     struct mpsc *c = mpsc_of_tx(tx);
+    bool lent;
 
     /* An unbounded channel has no line to wait in. */
     if (c != NULL && c->capacity == PIRN_UNBOUNDED) {
-        if (!cx_take_unit_or_begin(cx, false))
-            return PIRN_PENDING;
+        (void)cx_take_or_lend(cx, false, &lent);
     } else if (!cx_take_unit(cx)) {
         return send_late(op, cx, c, elem);
     }

@@ -183,9 +183,9 @@ static bool wait_for_once(pirn_once *o, struct waiter *w, pirn_cx *cx, uint32_t 
     return waits;
 }
 
-static int once_pends(pirn_cx *cx)
+static int once_pends(pirn_cx *cx, bool lent)
 {
-    cx_return_unit(cx);
+    cx_return_unless(cx, lent);
     return PIRN_PENDING;
 }
 
@@ -194,17 +194,18 @@ int pirn_once_enter_poll(pirn_op *op, pirn_cx *cx, pirn_once *o, pirn_once_turn 
     bool idle = !pirn_op_is_pending(op);
     enum waiter_state s;
     struct waiter *w;
+    bool lent;
     int r;
 
     if (idle && o == NULL)
         return pirn__error(-EINVAL, "pirn_once_enter_poll: the once is NULL");
-    if (!cx_take_unit_or_begin(cx, !idle))
+    if (!cx_take_or_lend(cx, !idle, &lent))
         return PIRN_PENDING;
     if (idle) {
         while (take_turn(o, out) != 0) {
             w = waiter_begin(op, cx, &enter_kind);
             if (wait_for_once(o, w, cx, WAITS_FOR_A_TURN))
-                return once_pends(cx);
+                return once_pends(cx, lent);
             op_end(op);
         }
         return 0;
@@ -212,7 +213,7 @@ int pirn_once_enter_poll(pirn_op *op, pirn_cx *cx, pirn_once *o, pirn_once_turn 
     w = op_resume(op, cx, &enter_kind);
     s = waiter_poll(w, cx);
     if (s == WAITER_WAITING)
-        return once_pends(cx);
+        return once_pends(cx, lent);
     if (s == WAITER_GRANTED) {
         out->once = (pirn_once *)(void *)w->queue;
         op_end(op);
@@ -229,20 +230,21 @@ int pirn_once_poll(pirn_op *op, pirn_cx *cx, pirn_once *o)
     bool idle = !pirn_op_is_pending(op);
     enum waiter_state s;
     struct waiter *w;
+    bool lent;
 
     if (idle && o == NULL)
         return pirn__error(-EINVAL, "pirn_once_poll: the once is NULL");
-    if (!cx_take_unit_or_begin(cx, !idle))
+    if (!cx_take_or_lend(cx, !idle, &lent))
         return PIRN_PENDING;
     if (idle && pirn_once_is_done(o))
         return 0;
     if (idle) {
         if (wait_for_once(o, waiter_begin(op, cx, &once_kind), cx, WAITS_FOR_IT))
-            return once_pends(cx);
+            return once_pends(cx, lent);
         op_end(op);
         return 0;
     }
     w = op_resume(op, cx, &once_kind);
     s = waiter_poll(w, cx);
-    return s == WAITER_WAITING ? once_pends(cx) : waiter_finish(op, w, s);
+    return s == WAITER_WAITING ? once_pends(cx, lent) : waiter_finish(op, w, s);
 }

@@ -351,7 +351,7 @@ static void end_oneshot_wait(struct oneshot *o, enum oneshot_end end, const stru
 
 /* Under the lock: looks, and waits. */
 static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum oneshot_end end,
-                        void *elem)
+                        void *elem, bool lent)
 {
     struct chan_waiter *w = pirn_op_state(op, cx, &oneshot_kinds[end]);
     struct oneshot *o = w->chan != NULL ? w->chan : given;
@@ -369,7 +369,7 @@ static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum on
         o->ends[end] = w;
         spin_give(&o->lock);
         chan_waker_drop(&fresh);
-        cx_return_unit(cx);
+        cx_return_unless(cx, lent);
         return r;
     }
     if (stage == ONESHOT_SHARED)
@@ -382,11 +382,56 @@ static int oneshot_wait(pirn_op *op, pirn_cx *cx, struct oneshot *given, enum on
 
 int pirn_oneshot_tx_closed_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_tx *tx)
 {
+    bool lent;
+
     if (op->kind == NULL && tx == NULL)
         return pirn__error(-EINVAL, "pirn_oneshot_tx_closed: the sender is NULL");
-    if (!cx_take_unit_or_begin(cx, op->kind != NULL))
+    if (!cx_take_or_lend(cx, op->kind != NULL, &lent))
         return PIRN_PENDING;
-    return oneshot_wait(op, cx, oneshot_of_tx(tx), ONESHOT_TX, NULL);
+    return oneshot_wait(op, cx, oneshot_of_tx(tx), ONESHOT_TX, NULL, lent);
+}
+
+/* The lock, also of one that was left to the receiver: then there are two again who may touch it, the
+ * handle and an operation. */
+static void lock_for_both(struct oneshot *o)
+{
+    enum oneshot_stage stage = lock_if_shared(o);
+
+    if (stage == ONESHOT_SHARED)
+        return;
+    if (stage == ONESHOT_OVER)
+        o->taken = true;
+    /* mo: relaxed. Whoever left it to us left the lock taken, which we give back. */
+    atomic_store_explicit(&o->stage, ONESHOT_SHARED, memory_order_relaxed);
+}
+
+/* The budget is used up: the operation waits, whatever was sent, and looks when it is polled again. */
+static NOINLINE int oneshot_recv_late(pirn_op *op, pirn_cx *cx, struct oneshot *o)
+{
+    struct chan_waiter *w;
+    struct op_waker fresh;
+    bool busy;
+
+    if (op->kind != NULL)
+        return PIRN_PENDING;
+    if (o == NULL)
+        return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
+    w = pirn_op_state(op, cx, &oneshot_kinds[ONESHOT_RX]);
+    chan_waker_make(&fresh, w, cx);
+    lock_for_both(o);
+    busy = o->ends[ONESHOT_RX] != NULL;
+    if (!busy) {
+        o->holders++;
+        w->chan = o;
+        chan_waker_swap(&w->waker, &fresh);
+        o->ends[ONESHOT_RX] = w;
+    }
+    spin_give(&o->lock);
+    chan_waker_drop(&fresh);
+    if (!busy)
+        return PIRN_PENDING;
+    pirn_op_done(op);
+    return oneshot_error(-EBUSY);
 }
 
 int pirn_oneshot_recv_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_rx *rx, void *elem)
@@ -394,8 +439,8 @@ int pirn_oneshot_recv_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_rx *rx, void *
     struct oneshot *o = oneshot_of_rx(rx);
     enum oneshot_stage stage;
 
-    if (!cx_take_unit_or_begin(cx, op->kind != NULL))
-        return PIRN_PENDING;
+    if (!cx_take_unit(cx))
+        return oneshot_recv_late(op, cx, o);
     if (op->kind == NULL) {
         if (o == NULL)
             return pirn__error(-EINVAL, "pirn_oneshot_recv: the receiver is NULL");
@@ -403,7 +448,7 @@ int pirn_oneshot_recv_poll(pirn_op *op, pirn_cx *cx, pirn_oneshot_rx *rx, void *
         if (stage != ONESHOT_SHARED)
             return oneshot_error(take_unshared(o, stage, elem));
     }
-    return oneshot_wait(op, cx, o, ONESHOT_RX, elem);
+    return oneshot_wait(op, cx, o, ONESHOT_RX, elem, false);
 }
 
 int pirn_oneshot_recv_try(pirn_oneshot_rx *rx, void *elem)

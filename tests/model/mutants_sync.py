@@ -167,9 +167,8 @@ MUTANTS = [
            "    if (true)",
            ["notify_late"]),
     Mutant("wake-from-outside-without-reference", WAKE,
-           """        pirn__state_ref_inc(&h->state);
-        l->outside++;""",
-           "        l->outside++;",
+           "    pirn__state_ref_inc(&h->state);\n",
+           "",
            ["notify_task"]),
 ]
 

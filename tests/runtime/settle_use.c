@@ -43,6 +43,7 @@ static int owner_poll(void *frame, pirn_cx *cx, void *out)
 {
     struct owner *o = frame;
     struct notes *n = o->notes;
+    int r;
 
     o->word = ALIVE;
     if (o->groups[0] == NULL) {
@@ -57,8 +58,11 @@ static int owner_poll(void *frame, pirn_cx *cx, void *out)
             EQ(pirn_group_spawn(o->groups[i % GROUPS], n->child, &c, NULL), 0);
         }
         n->started++;
-        EQ(pirn_group_next_poll(&o->op, cx, o->groups[0], NULL, NULL), PIRN_PENDING);
-        return PIRN_PENDING;
+        r = pirn_group_next_poll(&o->op, cx, o->groups[0], NULL, NULL);
+        if (r == 0 && n->how == HOW_PEND) /* a shutdown has ended a child already */
+            return pirn_pending_poll(cx);
+        EQ(r, PIRN_PENDING);
+        return r;
     }
     if (n->how == HOW_PEND)
         return pirn_pending_poll(cx);

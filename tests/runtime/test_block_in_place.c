@@ -530,3 +530,46 @@ static void wakes_from_it_are_seen(struct flavor f)
     rt_free(rt);
 }
 EACH_MT(block_in_place, wakes_from_it_are_seen)
+
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int in_place_poll(void *user, pirn_cx *cx, int *out)
+{
+    (void)user;
+    (void)cx;
+    *out = in_place(nothing, NULL);
+    return 0;
+}
+
+/* A thread that was a worker's counts what it runs later as its own. */
+static void its_thread_counts_for_itself(struct flavor f)
+{
+    pirn_runtime *rt = rt_on(f);
+    pirn_handle *h = pirn_runtime_handle(rt);
+    uint64_t polls = 0, before = 0;
+
+    for (int i = 0; i < 20; i++)
+        ends_done(h, spawn(h, in_place_poll, NULL), 0);
+    rt_quiet(h);
+    for (uint32_t i = 0; i < f.workers; i++)
+        before += worker_metrics_of(h, i).polls;
+    for (int i = 0; i < 200; i++) {
+        struct closure c = {ready_poll, NULL, NULL};
+        pirn_join *j;
+        pirn_result res;
+
+        EQ(pirn_spawn_blocking(h, &closure_desc, &c, &j), 0);
+        EQ(pirn_join_wait(j, PIRN_NEVER, &res, NULL), 0);
+        pirn_join_free(j);
+    }
+    rt_quiet(h);
+    for (uint32_t i = 0; i < f.workers; i++)
+        polls += worker_metrics_of(h, i).polls;
+    EQ(polls, before);
+    rt_free(rt);
+}
+EACH_MT(block_in_place, its_thread_counts_for_itself)

@@ -285,8 +285,6 @@ static void begin_fd(struct handed *h)
     h->end = end_fd;
 }
 
-/* ---- handing over --------------------------------------------------------------------------------- */
-
 static int outside_poll(void *frame, pirn_cx *cx, void *out)
 {
     struct handed *h = frame;
@@ -294,6 +292,45 @@ static int outside_poll(void *frame, pirn_cx *cx, void *out)
     (void)out;
     return h->poll(h, cx);
 }
+
+/* Begun by the task, then polled under a waker of its own, then by the task again. */
+static int there_and_back_poll(void *user, pirn_cx *cx, int *out)
+{
+    struct handed *h = user;
+    struct wakes wakes = {0};
+    pirn_waker w = wakes_waker(&wakes);
+    int r;
+
+    *out = 0;
+    if (!pirn_op_is_pending(&h->op)) {
+        EQ(h->poll(h, cx), PIRN_PENDING);
+        EQ(pirn_poll_with(&w, outside_poll, h, NULL), PIRN_PENDING);
+    }
+    r = h->poll(h, cx);
+    pirn_waker_drop(w);
+    EQ(wakes.clones - wakes.drops, 0);
+    return r;
+}
+
+static void goes_there_and_back(void (*begin)(struct handed *))
+{
+    struct handed h = {.rt = rt_new()};
+    pirn_join *j;
+
+    begin(&h);
+    j = spawn(pirn_runtime_handle(h.rt), there_and_back_poll, &h);
+    rt_idle(h.rt);
+    CHECK(!pirn_join_is_finished(j));
+    h.event(&h);
+    rt_idle(h.rt);
+    join_done(j, 0);
+    pirn_op_drop(&h.op);
+    h.end(&h);
+    rt_idle(h.rt);
+    rt_free(h.rt);
+}
+
+/* ---- handing over --------------------------------------------------------------------------------- */
 
 static int inside_poll(void *user, pirn_cx *cx, int *out)
 {
@@ -347,16 +384,18 @@ static void wakes_the_task(void (*begin)(struct handed *))
     finish(&h, &wakes);
 }
 
-/* The frame that the operation lies in is not the task's, so the task's end does not drop it. */
-static void outlives_the_task(void (*begin)(struct handed *))
+/* It is the task's from the task's first poll of it on. */
+static void dies_with_the_task(void (*begin)(struct handed *))
 {
     struct wakes wakes = {0};
     struct handed h;
     pirn_join *j = hand_over(&h, begin, &wakes);
 
+    CHECK(pirn_op_is_pending(&h.op));
     pirn_join_abort(j);
     rt_idle(h.rt);
     join_is(j, PIRN_CANCELLED, -ECANCELED);
+    CHECK(!pirn_op_is_pending(&h.op));
     h.event(&h);
     rt_idle(h.rt);
     finish(&h, &wakes);
@@ -367,9 +406,13 @@ static void outlives_the_task(void (*begin)(struct handed *))
     {                                                                                              \
         wakes_the_task(begin_##kind);                                                              \
     }                                                                                              \
-    Test(handed_over, kind##_outlives_the_task, .timeout = LIMIT_S)                                \
+    Test(handed_over, kind##_dies_with_the_task, .timeout = LIMIT_S)                               \
     {                                                                                              \
-        outlives_the_task(begin_##kind);                                                           \
+        dies_with_the_task(begin_##kind);                                                          \
+    }                                                                                              \
+    Test(handed_over, kind##_goes_there_and_back, .timeout = LIMIT_S)                              \
+    {                                                                                              \
+        goes_there_and_back(begin_##kind);                                                         \
     }
 
 KIND(notify)
@@ -383,3 +426,35 @@ KIND(broadcast)
 KIND(token)
 KIND(sleep)
 KIND(fd)
+
+/* ---- without a task ---------------------------------------------------------------------------------- */
+
+/* An executor's own sleep without an end: it is told that the runtime stops, and whoever comes later too. */
+static int sleep_for_ever(void *op, pirn_cx *cx, void *out)
+{
+    (void)out;
+    return pirn_sleep_poll(op, cx, PIRN_NEVER);
+}
+
+Test(handed_over, never_ends_with_the_runtime)
+{
+    pirn_runtime *rt = rt_new();
+    pirn_handle *h = pirn_runtime_handle(rt);
+    struct wakes wakes = {0};
+    pirn_waker w = wakes_waker(&wakes);
+    pirn_enter guard;
+    pirn_op op = {0}, late = {0};
+
+    EQ(pirn_handle_enter(h, &guard), 0);
+    EQ(pirn_poll_with(&w, sleep_for_ever, &op, NULL), PIRN_PENDING);
+    pirn_enter_exit(&guard);
+    EQ(pirn_runtime_shutdown(rt, PIRN_NEVER), 0);
+    EQ(wakes.woken, 1);
+    EQ(pirn_handle_enter(h, &guard), 0);
+    EQ(pirn_poll_with(&w, sleep_for_ever, &op, NULL), PIRN_ESHUTDOWN);
+    EQ(pirn_poll_with(&w, sleep_for_ever, &late, NULL), PIRN_ESHUTDOWN);
+    pirn_enter_exit(&guard);
+    pirn_waker_drop(w);
+    EQ(wakes.clones - wakes.drops, 0);
+    rt_free(rt);
+}

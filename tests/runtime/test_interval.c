@@ -186,6 +186,33 @@ Test(interval, a_tick_beyond_all_time_never_comes)
     rt_free(rt);
 }
 
+/* Any first time is one, also long before the clock began. */
+Test(interval, begins_at_any_time)
+{
+    static const pirn_time firsts[] = {-PIRN_SEC, -3600 * PIRN_SEC, INT64_MIN + 1, INT64_MIN};
+    pirn_runtime *rt = rt_paused();
+    pirn_handle *h = pirn_runtime_handle(rt);
+
+    for (int mode = 0; mode <= 2; mode++)
+        for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+            struct ticking t = {.wanted = 3};
+            pirn_time now = time_of(h);
+
+            pirn_interval_init(&t.i, firsts[i], PIRN_SEC, (enum pirn_missed)mode);
+            EQ(block_on(h, ticking_poll, &t), 0);
+            CHECK(t.missed[0] != 0);
+            EQ(t.at[0], now);
+            CHECK(t.i.next != PIRN_NEVER);
+            if (mode == PIRN_MISSED_BURST)
+                EQ(t.i.next - firsts[i], 3 * PIRN_SEC);
+            else if (mode == PIRN_MISSED_DELAY)
+                EQ(t.at[2] - now, 2 * PIRN_SEC);
+            else
+                CHECK(t.at[1] > now && t.at[1] - now <= PIRN_SEC && t.at[2] - t.at[1] == PIRN_SEC);
+        }
+    rt_free(rt);
+}
+
 /* Budget: a tick is a unit, so that one that is always due lets others run. */
 static int always_due_poll(void *user, pirn_cx *cx, int *out)
 {

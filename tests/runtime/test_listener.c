@@ -256,6 +256,59 @@ Test(listener, a_lack_of_descriptors_without_a_timer)
     rt_free(rt);
 }
 
+/* The first call's arguments count, also of one that is pending when descriptors run out. */
+static int accept_of_nobody(void *user, pirn_cx *cx, int *out)
+{
+    struct waiting_user *w = user;
+
+    *out = 0;
+    if (!pirn_op_is_pending(&w->op))
+        return pirn_listener_accept_poll(&w->op, cx, w->user.l, &w->user.s);
+    return pirn_listener_accept_poll(&w->op, cx, NULL, &w->user.s);
+}
+
+static int nap_poll(void *op, pirn_cx *cx, int *out)
+{
+    *out = 0;
+    return pirn_sleep_after_poll(op, cx, 5 * PIRN_MS);
+}
+
+static void a_pending_accept_runs_out_of_descriptors(struct flavor f)
+{
+    pirn_runtime *rt = rt_on(f);
+    pirn_handle *h = pirn_runtime_handle(rt);
+    struct waiting_user w = {0};
+    pirn_addr at;
+    pirn_join *j;
+    rlim_t before;
+    int client;
+
+    for (int freed = 0; freed < 2; freed++) {
+        w = (struct waiting_user){0};
+        w.user.l = tcp_listener(h, &at);
+        j = spawn(h, accept_of_nobody, &w);
+        client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK(client >= 0);
+        before = limit_fds(3);
+        EQ(connect(client, &at.sa, at.len), 0);
+        EQ(block_on(h, nap_poll, &(pirn_op){0}), 0);
+        CHECK(!pirn_join_is_finished(j));
+        if (freed) {
+            pirn_listener_free(w.user.l);
+            ends_as(h, j, PIRN_DONE, -ECANCELED);
+            (void)limit_fds(before);
+        } else {
+            (void)limit_fds(before);
+            ends_done(h, j, 0);
+            pirn_stream_unref(w.user.s);
+            pirn_listener_free(w.user.l);
+        }
+        (void)close(client);
+    }
+    rt_free(rt);
+}
+EACH_FLAVOR(listener, a_pending_accept_runs_out_of_descriptors)
+
 /* No memory for the stream: the connection is kept for the next. */
 Test(listener, a_lack_of_memory_loses_no_connection)
 {

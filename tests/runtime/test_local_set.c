@@ -427,6 +427,36 @@ Test(local_set, handles_outlive_set_and_runtime)
     EQ(tally.live, 0);
 }
 
+static int sleep_poll(void *user, pirn_cx *cx, int *out)
+{
+    int r = pirn_sleep_poll(user, cx, pirn_after(PIRN_SEC));
+
+    *out = 0;
+    return r;
+}
+
+static int set_step(void *set, pirn_cx *cx, void *out)
+{
+    (void)out;
+    return pirn_local_set_poll(set, cx);
+}
+
+/* Nothing fires any more: who begins to sleep is told. */
+Test(local_set, sleeps_after_the_shutdown_end, .timeout = 20)
+{
+    pirn_runtime *rt = rt_new();
+    pirn_local_set *s = set_new(pirn_runtime_handle(rt));
+    pirn_op op = {0};
+    pirn_join *j;
+
+    EQ(pirn_runtime_shutdown(rt, PIRN_NEVER), 0);
+    j = spawn_in(s, sleep_poll, NULL, &op);
+    EQ(pirn_poll_wait(set_step, s, pirn_after(10 * PIRN_SEC), NULL), 0);
+    join_is(j, PIRN_DONE, PIRN_ESHUTDOWN);
+    pirn_local_set_free(s);
+    rt_free(rt);
+}
+
 /* ---- faults ---------------------------------------------------------------------------------------- */
 
 static int fault_poll(void *user, pirn_cx *cx, int *out)

@@ -81,7 +81,8 @@ Test(unix_stream, bad_paths)
 {
     pirn_runtime *rt = rt_new();
     pirn_handle *h = pirn_runtime_handle(rt);
-    char long_path[109];
+    char long_path[109], text[PIRN_ADDR_TEXT];
+    pirn_addr a, again;
     pirn_listener *l = NULL;
     pirn_stream *s = NULL;
     pirn_datagram *d;
@@ -95,6 +96,15 @@ Test(unix_stream, bad_paths)
     EQ(pirn_unix_listen(h, long_path, 0, &l), -ENAMETOOLONG);
     SAYS("a path of 108 bytes, 107 are possible");
     EQ(do_unix_connect(h, long_path, &s), -ENAMETOOLONG);
+    long_path[0] = '@'; /* one more than of a path, which ends with a 0 */
+    EQ(pirn_unix_listen(h, long_path, 0, &l), 0);
+    EQ(pirn_listener_addr(l, &a), 0);
+    SAME_TEXT(pirn_addr_format(&a, text, sizeof text) + strlen("unix:"), long_path);
+    EQ(pirn_addr_parse(text, &again), 0);
+    EQ(again.len, a.len);
+    pirn_listener_free(l);
+    rt_idle(rt);
+    l = NULL;
     EQ(pirn_unix_listen(h, "", 0, &l), -EINVAL);
     EQ(pirn_unix_listen(h, NULL, 0, &l), -EINVAL);
     EQ(pirn_unix_listen(h, "/nowhere/at/all", 0, &l), -ENOENT);
@@ -360,3 +370,36 @@ Test(unix_stream, short_reads_with_more_behind)
     ends_free(&e);
     rt_free(rt);
 }
+
+/* Nothing is asked for: done at once, whatever there is. */
+struct nothing {
+    pirn_stream *s;
+    bool write;
+    size_t moved;
+};
+
+static int nothing_step(void *user, pirn_op *op, pirn_cx *cx)
+{
+    struct nothing *n = user;
+    const struct iovec iov[] = {{&n->moved, 0}, {NULL, 0}};
+
+    return n->write ? pirn_stream_writev_poll(op, cx, n->s, iov, 2, &n->moved)
+                    : pirn_stream_readv_poll(op, cx, n->s, iov, 2, &n->moved);
+}
+
+static void nothing_into_many_buffers(struct flavor f)
+{
+    pirn_runtime *rt = rt_on(f);
+    pirn_handle *h = pirn_runtime_handle(rt);
+    struct ends e = unix_ends(h);
+
+    for (int write = 0; write < 2; write++) {
+        struct nothing n = {e.a, write, 9};
+
+        EQ(do_poll(h, nothing_step, &n), 0);
+        EQ(n.moved, 0);
+    }
+    ends_free(&e);
+    rt_free(rt);
+}
+EACH_FLAVOR(unix_stream, nothing_into_many_buffers)

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -441,6 +442,47 @@ static void storm(enum pirn_flavor flavor, uint64_t *random)
            (unsigned long long)counts.thread_waits, (unsigned long long)counts.signals);
 }
 
+/* ---- registrations that fail while the runtime ends ------------------------------------------------ */
+
+enum {
+    FAILING_ROUNDS = 60
+};
+
+static void *failing_thread(void *handle)
+{
+    int file = memfd_create("io_storm", MFD_CLOEXEC); /* what cannot be waited for */
+    pirn_fd *f;
+    int r;
+
+    CHECK(file >= 0);
+    do
+        r = pirn_fd_new(handle, file, PIRN_FD_NONBLOCK, &f);
+    while (r == -EPERM);
+    CHECK_EQ(r, PIRN_ESHUTDOWN);
+    (void)close(file);
+    pirn_handle_unref(handle);
+    return NULL;
+}
+
+static void fail_while_it_ends(enum pirn_flavor flavor)
+{
+    for (int i = 0; i < FAILING_ROUNDS; i++) {
+        pirn_runtime_opts o = PIRN_RUNTIME_OPTS_INIT;
+        pirn_runtime *rt;
+        pthread_t threads[2];
+
+        o.flavor = flavor;
+        o.worker_threads = flavor == PIRN_MULTI_THREAD ? 1 : 0;
+        CHECK_EQ(pirn_runtime_new(&o, &rt), 0);
+        for (int t = 0; t < 2; t++)
+            threads[t] = start_thread(failing_thread, pirn_handle_ref(pirn_runtime_handle(rt)));
+        (void)usleep((useconds_t)(i * 10));
+        pirn_runtime_free(rt);
+        for (int t = 0; t < 2; t++)
+            end_thread(threads[t]);
+    }
+}
+
 /* The descriptor of signals stays with the process. */
 static int first_signal(void *frame, pirn_cx *cx, void *out)
 {
@@ -467,5 +509,7 @@ int main(int argc, char **argv)
     CHECK_EQ(pirn_run(NULL, &first_desc, &op, NULL, NULL), 0);
     storm(PIRN_CURRENT_THREAD, &random);
     storm(PIRN_MULTI_THREAD, &random);
+    fail_while_it_ends(PIRN_CURRENT_THREAD);
+    fail_while_it_ends(PIRN_MULTI_THREAD);
     return 0;
 }

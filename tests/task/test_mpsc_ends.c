@@ -177,6 +177,45 @@ Test(mpsc_ends, receiver_freed_before_a_granted_send)
     expect_clean();
 }
 
+/* More wakers of the callers' own than a list takes, and the receiver's. */
+Test(mpsc_ends, the_receiver_is_told_beside_many_others)
+{
+    int v = 0;
+
+    for (int by_sender = 0; by_sender < 2; by_sender++) {
+        make(1);
+        cr_expect_eq(try_send(1), 0);
+        for (int i = 0; i < 8; i++)
+            cr_expect_eq(by_sender ? closed_with(&c_op[i]) : send_with(&s_op[i], i), PIRN_PENDING);
+        if (by_sender)
+            cr_expect_eq(next_int(), 1);
+        (void)by_hand_cx(&r_op);
+        r_op.cx.budget = by_sender; /* without it waits whatever there is */
+        r_op.cx.budget_full = 1;
+        cr_expect_eq(pirn_mpsc_recv_poll(&r_op.op, &r_op.cx, rx, &v), PIRN_PENDING);
+        r_op.cx.budget_full = PIRN_UNLIMITED;
+        if (by_sender)
+            pirn_mpsc_tx_unref(tx);
+        else
+            pirn_mpsc_rx_close(rx);
+        cr_expect_eq(by_hand_woken(&r_op), 1 + !by_sender);
+        for (int i = 0; i < 8; i++) {
+            cr_expect_eq(by_hand_woken(by_sender ? &c_op[i] : &s_op[i]), 1);
+            if (by_sender)
+                cr_expect_eq(closed_with(&c_op[i]), -ECANCELED);
+            else
+                cr_expect_eq(send_with(&s_op[i], i), PIRN_ECLOSED);
+        }
+        if (!by_sender)
+            cr_expect_eq(recv_with(&r_op, &v), 0);
+        cr_expect_eq(recv_with(&r_op, &v), PIRN_ECLOSED);
+        if (!by_sender)
+            pirn_mpsc_tx_unref(tx);
+        pirn_mpsc_rx_free(rx);
+        expect_clean();
+    }
+}
+
 Test(mpsc_ends, weak_senders)
 {
     pirn_mpsc_weak *weak;

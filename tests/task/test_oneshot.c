@@ -228,9 +228,17 @@ Test(oneshot, takes_units_of_budget)
     (void)by_hand_cx(&recv_op);
     recv_op.cx.budget_full = 1;
     recv_op.cx.budget = 0;
-    cr_expect_eq(pirn_oneshot_recv_poll(&recv_op.op, &recv_op.cx, rx, &v), 0,
-                 "there is no second one to go on with");
+    cr_expect_eq(pirn_oneshot_recv_poll(&recv_op.op, &recv_op.cx, rx, &v), PIRN_PENDING);
+    cr_expect(pirn_op_is_pending(&recv_op.op));
+    cr_expect_eq(by_hand_woken(&recv_op), 1, "to come again");
+    recv_op.cx.budget = 1;
+    cr_expect_eq(pirn_oneshot_recv_poll(&recv_op.op, &recv_op.cx, rx, &v), 0);
+    cr_expect_eq(v, 2);
     cr_expect_eq(recv_op.cx.budget, 0);
+    recv_op.cx.budget_full = 2;
+    cr_expect_eq(pirn_oneshot_recv_poll(&recv_op.op, &recv_op.cx, rx, &v), PIRN_PENDING);
+    recv_op.cx.budget = 1;
+    cr_expect_eq(pirn_oneshot_recv_poll(&recv_op.op, &recv_op.cx, rx, &v), -EINVAL);
     pirn_oneshot_rx_free(rx);
     make();
     recv_op.cx.budget = 1;

@@ -146,7 +146,7 @@ PIRN_API PIRN_MUST_USE int pirn_group_join_poll(pirn_op *op, pirn_cx *cx, pirn_g
 PIRN_API PIRN_MUST_USE int pirn_group_join_wait(pirn_group *g, pirn_time deadline,
                                                 pirn_result *first);
 
-/** pirn_group_len() - children that run, or whose result was not taken. (tokio: JoinSet::len) */
+/** pirn_group_len() - children that run, or whose result was not taken; 0 for NULL. (tokio: JoinSet::len) */
 PIRN_API size_t pirn_group_len(const pirn_group *g);
 
 /**

@@ -46,8 +46,9 @@ typedef struct pirn_local_key {
  * Costs an allocation from the runtime for the first value of a key. Threads: that of the poll, or of the
  * blocking task.
  *
- * Return: 0; -EINVAL: @key or @value is NULL, the key's size is too small, or the thread is in no poll (a
- * drop, a hook, an executor of the caller's, a plain thread); -ENOMEM. Failed, the value is the caller's.
+ * Return: 0; -EINVAL: @key or @value is NULL, the key's size is too small, or the thread is in no poll of a
+ * task (a drop, a hook, a plain thread; an executor of the caller's inside a poll is in that); -ENOMEM.
+ * Failed, the value is the caller's.
  */
 PIRN_API PIRN_MUST_USE int pirn_local_bind(const pirn_local_key *key, void *value);
 

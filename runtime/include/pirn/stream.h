@@ -32,7 +32,8 @@ typedef struct pirn_stream pirn_stream;
  *
  * Dropped half-way: nothing is lost, no byte has been taken.
  * Return: 0; PIRN_PENDING; -ECONNRESET, -ETIMEDOUT and the like from the peer; -EBADF: the
- * descriptor was closed behind the stream's back. (tokio: AsyncRead::poll_read)
+ * descriptor was closed behind the stream's back (seen by whoever asks the kernel next: the kernel tells
+ * nobody who waits already, or begins to after a read that found nothing). (tokio: AsyncRead::poll_read)
  */
 PIRN_API PIRN_MUST_USE int pirn_stream_read_poll(pirn_op *op, pirn_cx *cx, pirn_stream *s,
                                                  void *buf, size_t n, size_t *got);

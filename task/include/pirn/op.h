@@ -51,8 +51,8 @@ PIRN_API bool pirn_op_is_pending(const pirn_op *op);
  * @k: its kind, borrowed while pending
  *
  * Idle: zeroes the state, makes it pending, and ties it to the task being polled. Pending with
- * the same kind: the state as it was left. Pending with another kind is misuse: message, abort.
- * Never fails.
+ * the same kind: the state as it was left, and if it began where no task was polled it is this one's
+ * from now on. Pending with another kind is misuse: message, abort. Never fails.
  *
  * Return: PIRN_OP_STATE bytes.
  */

@@ -366,7 +366,7 @@ template <class T> T block_on(pirn_handle *h, task<T> t)
 namespace detail
 {
 
-template <class F> struct poll_await : awaits<poll_await<F>> {
+template <class F> struct [[nodiscard]] poll_await : awaits<poll_await<F>> {
     pirn_op op{};
     F f;
     int r = PIRN_PENDING;
@@ -425,7 +425,7 @@ template <class Out> join_await<Out> awaiter_of(join<Out> &j) noexcept
     return join_await<Out>(j);
 }
 
-struct yield_await : awaits<yield_await> {
+struct [[nodiscard]] yield_await : awaits<yield_await> {
     unsigned state = 0;
 
     int poll_once(pirn_cx *cx)
@@ -451,7 +451,7 @@ namespace detail
 {
 
 // A poll function with an output: the value, or its error thrown.
-template <class V, class F> struct value_await : awaits<value_await<V, F>> {
+template <class V, class F> struct [[nodiscard]] value_await : awaits<value_await<V, F>> {
     pirn_op op{};
     F f;
     V value{};
