@@ -19,6 +19,8 @@ struct server {
     const pirn_task_desc *connection;
     /* Fills the zeroed frame of a connection that was accepted; owns the stream from now on. */
     void (*begin)(void *frame, pirn_stream *s, void *user);
+    /* What else is to run in the group, started before anybody is accepted; NULL: nothing. */
+    int (*beside)(pirn_group *group, void *user);
     void *user;
     pirn_listener *listener;
     pirn_group *group;
@@ -34,9 +36,19 @@ static inline int server_open(struct server *f)
 
     o.flags = PIRN_TCP_NODELAY;
     r = pirn_tcp_listen(NULL, (struct sockaddr *)&sa, sizeof sa, &o, &f->listener);
-    if (r != 0)
-        return r;
-    return pirn_group_new(NULL, NULL, PIRN_NEVER, PIRN_GROUP_DISCARD, &f->group);
+    if (r == 0)
+        r = pirn_group_new(NULL, NULL, PIRN_NEVER, PIRN_GROUP_DISCARD, &f->group);
+    if (r == 0 && f->beside != NULL)
+        r = f->beside(f->group, f->user);
+    return r;
+}
+
+/* From here on a signal ends the server, and not the process. Return: PIRN_PENDING: none has come yet. */
+static inline int server_hear_signals(struct server *f, pirn_cx *cx)
+{
+    int r = pirn_signal_poll(&f->interrupt, cx, SIGINT);
+
+    return r != PIRN_PENDING ? r : pirn_signal_poll(&f->terminate, cx, SIGTERM);
 }
 
 static inline void server_say_listening(const struct server *f)
@@ -70,7 +82,9 @@ static inline int server_poll(void *frame, pirn_cx *cx, void *out)
     (void)out;
     PIRN_BEGIN(f);
     r = server_open(f);
-    if (r != 0)
+    if (r == 0)
+        r = server_hear_signals(f, cx); /* whoever reads the line below may send one at once */
+    if (r != PIRN_PENDING)
         return r;
     server_say_listening(f);
     for (;;) {

@@ -73,7 +73,18 @@ def talk(program):
                 assert one.recv(1) == b""
         finally:
             server.kill()
+    signals_at_once(program)
     return server.returncode, first.replace(str(port), "PORT") + rest
+
+
+def signals_at_once(program):
+    """Who has read that it listens may tell it to end."""
+    for _ in range(30):
+        with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as server:
+            server.stdout.readline()
+            server.send_signal(signal.SIGINT)
+            assert server.communicate(timeout=60)[0] == "goodbye\n", "it was killed"
+            assert server.returncode == 0, server.returncode
 
 
 def received(s, n):
