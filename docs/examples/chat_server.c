@@ -3,7 +3,7 @@
  *
  *     chat_server PORT [--workers N] [--current-thread]
  *
- * The first line a client sends is its name. A client that does not read fast enough misses lines, and
+ * The first line a client sends is its name, cut if it is long. Control characters become "?". A client that does not read fast enough misses lines, and
  * is told how many; nobody waits for it. */
 #include "server.h"
 
@@ -29,10 +29,11 @@ struct client {
     size_t n;    /* of the last read */
     size_t held; /* bytes in `in` */
     uint64_t missed;
-    bool over; /* nothing more to read */
+    bool over;    /* nothing more to read */
+    bool in_rest; /* of a first line that is long: it is no message */
     char name[NAME_MAX_BYTES + 1];
-    char in[LINE_MAX_BYTES];
-    struct line line; /* being written */
+    char in[LINE_MAX_BYTES + 2]; /* with its end */
+    struct line line;            /* being written */
 };
 
 static void say(struct client *f, const char *format, const char *text, size_t n)
@@ -45,33 +46,62 @@ static void say(struct client *f, const char *format, const char *text, size_t n
         return; /* nobody is there to hear it */
 }
 
-/* One line, without its end. */
-static void take_line(struct client *f, const char *text, size_t n)
+/* Others see it on their terminals. */
+static void clean(char *text, size_t n)
 {
-    if (n != 0 && text[n - 1] == '\r')
-        n--;
-    if (f->name[0] != '\0') {
-        say(f, "[%s] %.*s\n", text, n);
-    } else if (n != 0) {
-        n = n < NAME_MAX_BYTES ? n : NAME_MAX_BYTES;
-        memcpy(f->name, text, n);
-        say(f, "* %s has come%.*s\n", "", 0);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
+            text[i] = '?';
 }
 
-/* All whole lines in `in`, and a part that fills it. */
-static void take_lines(struct client *f)
+/* Up to @max of @n bytes: as many as are whole characters, if it is UTF-8. */
+static size_t cut(const char *text, size_t n, size_t max)
 {
-    char *end;
+    size_t at = max;
 
-    while ((end = memchr(f->in, '\n', f->held)) != NULL || f->held == sizeof f->in) {
-        size_t n = end != NULL ? (size_t)(end - f->in) : f->held;
-        size_t used = end != NULL ? n + 1 : n;
+    if (n <= max)
+        return n;
+    while (at > max - 4 && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at--;
+    return at > max - 4 ? at : max;
+}
 
-        take_line(f, f->in, n);
-        f->held -= used;
-        memmove(f->in, f->in + used, f->held);
+static void take_name(struct client *f, size_t n)
+{
+    n = cut(f->in, n, NAME_MAX_BYTES);
+    if (n == 0)
+        return;
+    clean(f->in, n);
+    memcpy(f->name, f->in, n);
+    say(f, "* %s has come%.*s\n", "", 0);
+}
+
+/* A line, or what there is of one that is too long, or is not ended before the end. Return: false: there is
+ * none yet. */
+static bool take_line(struct client *f)
+{
+    char *end = memchr(f->in, '\n', f->held);
+    size_t n = end != NULL ? (size_t)(end - f->in) : f->held;
+    size_t used = end != NULL ? n + 1 : n;
+
+    if (used == 0 || (end == NULL && f->held < sizeof f->in && !f->over))
+        return false;
+    if ((end != NULL || f->over) && n != 0 && f->in[n - 1] == '\r')
+        n--;
+    if (f->in_rest) {
+        f->in_rest = end == NULL;
+    } else if (f->name[0] == '\0') {
+        take_name(f, n);
+        f->in_rest = end == NULL;
+    } else {
+        if (n > LINE_MAX_BYTES)
+            n = used = cut(f->in, n, LINE_MAX_BYTES);
+        clean(f->in, n);
+        say(f, "[%s] %.*s\n", f->in, n);
     }
+    f->held -= used;
+    memmove(f->in, f->in + used, f->held);
+    return true;
 }
 
 static void tell_missed(struct client *f)
@@ -90,22 +120,27 @@ static int client_poll(void *frame, pirn_cx *cx, void *out)
 
     (void)out;
     PIRN_BEGIN(f);
-    r = pirn_broadcast_subscribe(f->room, &f->heard);
-    if (r != 0)
-        return r;
+    if (f->heard == NULL)
+        return -ENOMEM;
     while (!f->over) {
-        /* NULL: the read goes on while a line is written. */
-        PIRN_SELECT(f, won, r, &f->hear,
-                    pirn_broadcast_recv_poll(&f->hear, cx, f->heard, &f->line, &f->missed), NULL,
+        /* The read is first: however much others say, this one is listened to. NULL: it goes on while a
+         * line is written. */
+        PIRN_SELECT(f, won, r, NULL,
                     pirn_stream_read_poll(&f->read, cx, f->s, f->in + f->held,
-                                          sizeof f->in - f->held, &f->n));
-        if (won == 1) {
+                                          sizeof f->in - f->held, &f->n),
+                    &f->hear,
+                    pirn_broadcast_recv_poll(&f->hear, cx, f->heard, &f->line, &f->missed));
+        if (won == 0) {
             if (r != 0)
                 return r;
             f->over = f->n == 0;
             f->held += f->n;
-            take_lines(f);
-            continue;
+            while (take_line(f))
+                continue;
+            /* And hears a line for each read, however much it says. */
+            r = pirn_broadcast_recv_try(f->heard, &f->line, &f->missed);
+            if (r == -EAGAIN || f->over)
+                continue;
         }
         if (r == PIRN_ELAGGED)
             tell_missed(f);
@@ -137,6 +172,9 @@ static void client_begin(void *frame, pirn_stream *s, void *user)
 
     f->s = s;
     f->room = user;
+    /* Here, not in the task: it hears all who come after it, whichever worker they get. */
+    if (pirn_broadcast_subscribe(f->room, &f->heard) != 0)
+        f->heard = NULL;
 }
 
 int main(int argc, char **argv)

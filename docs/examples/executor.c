@@ -90,19 +90,26 @@ static bool spawn(pirn_mpsc_tx *ready, int (*poll)(void *, pirn_cx *, void *), v
     return true;
 }
 
-static void run(pirn_mpsc_rx *ready)
+/* Return: whether no task has failed. */
+static bool run(pirn_mpsc_rx *ready)
 {
+    bool good = true;
     struct task *t;
+    int r;
 
     while (pirn_mpsc_recv_wait(ready, PIRN_NEVER, &t) == 0) {
         const pirn_waker w = {&task_waker, t};
 
         /* Before the poll: a wake that comes while it runs sends the task again. */
         atomic_store(&t->queued, false);
-        if (!t->done && pirn_poll_with(&w, t->poll, t->frame, NULL) != PIRN_PENDING)
-            t->done = true;
+        if (!t->done) {
+            r = pirn_poll_with(&w, t->poll, t->frame, NULL);
+            t->done = r != PIRN_PENDING;
+            good = good && (!t->done || r == 0);
+        }
         task_give_up(t);
     }
+    return good;
 }
 
 /* ---- a future: a timer that is a thread ------------------------------------------------------------- */
@@ -135,8 +142,11 @@ static int timer_poll(void *frame, pirn_cx *cx, void *out)
     pirn_waker_cell_set(&f->waker, cx); /* first; then the condition: no wake is lost */
     if (!f->begun) {
         f->begun = true;
-        if (pthread_create(&f->thread, NULL, timer_thread, f) != 0)
+        if (pthread_create(&f->thread, NULL, timer_thread, f) != 0) {
+            pirn_waker_cell_fini(&f->waker); /* or the task would be kept by its own waker */
+            fprintf(stderr, "%s: there is no thread for it\n", f->name);
             return -EAGAIN;
+        }
     }
     if (!f->over)
         return PIRN_PENDING;
@@ -171,7 +181,7 @@ int main(void)
     good = spawn_timer(tx, "slow", 60) && spawn_timer(tx, "quick", 20) &&
            spawn_timer(tx, "between", 40);
     pirn_mpsc_tx_unref(tx); /* the tasks have theirs */
-    run(rx);
+    good = run(rx) && good;
     pirn_mpsc_rx_free(rx);
     return !good;
 }

@@ -3,20 +3,19 @@
 """Do the small example programs do what they say? test_examples.py FOLDER_OF_PROGRAMS"""
 import pathlib
 import random
+import resource
 import socket
 import subprocess
 import sys
 import threading
+import time
 
-from servers import PATIENCE, connect, receive_all, run_cases, server
+from servers import (PATIENCE, connect, expect, limited, receive_all, run_cases, server,
+                     signals_at_once)
 
 FOLDER = pathlib.Path(sys.argv[1])
 ECHO, CHAT, EXECUTOR = (str(FOLDER / n) for n in ("echo_server", "chat_server", "executor"))
 FLAVOURS = ([], ["--workers", "1"], ["--workers", "2"], ["--current-thread"])
-
-
-def expect(got, wanted):
-    assert got == wanted, f"{got!r}, not {wanted!r}"
 
 
 def output_of(*command):
@@ -87,8 +86,7 @@ def echo_ends_with_connections_open():
 
 def echo_survives_few_descriptors():
     """Connections beyond the limit wait, and none is lost."""
-    limit = ["sh", "-c", 'ulimit -n 24; exec "$@"', "sh"]
-    with server(ECHO, "--current-thread", before=limit) as port:
+    with server(ECHO, "--current-thread", before=limited(24)) as port:
         sockets = [connect(port) for _ in range(60)]
         for s in sockets:
             s.sendall(b"ping")
@@ -126,6 +124,9 @@ class Client:
     def hear(self, wanted):
         expect(self.lines.readline(), wanted + "\n")
 
+    def send(self, data):
+        self.socket.sendall(data)
+
     def leave(self):
         self.lines.close()
         self.socket.close()
@@ -133,8 +134,12 @@ class Client:
 
 def chat_rounds(flavour):
     with server(CHAT, *flavour) as port:
+        early = connect(port)  # without a name; hears all who come later
+        heard = early.makefile("r", newline="\n")
         ann = Client(port, "ann")
         ann.say("is anybody there?")
+        expect(heard.readline(), "* ann has come\n")
+        expect(heard.readline(), "[ann] is anybody there?\n")
         bob = Client(port, "bob")
         ann.hear("* bob has come")
         cat = Client(port, "cat")
@@ -153,6 +158,8 @@ def chat_rounds(flavour):
         bob.leave()
         ann.hear("* bob has left")
         ann.leave()
+        heard.close()
+        early.close()
 
 
 def chat_slow_reader():
@@ -179,15 +186,113 @@ def chat_slow_reader():
         fast.leave()
 
 
+def chat_lines(flavour):
+    """Where a line ends, and what in it does not go on to the terminals of others."""
+    with server(CHAT, *flavour) as port:
+        ann = Client(port, "ann")
+        bob = Client(port, "bob")
+        ann.hear("* bob has come")
+        for n in (399, 400):  # as long as a line may be: no second, empty one
+            for end in (b"\n", b"\r\n"):
+                bob.send(b"x" * n + end)
+                ann.hear("[bob] " + "x" * n)
+        bob.send(b"y" * 401 + b"\n")
+        ann.hear("[bob] " + "y" * 400)
+        ann.hear("[bob] y")
+        bob.send("\u00e9".encode() * 201 + b"\n")
+        ann.hear("[bob] " + "\u00e9" * 200)
+        ann.hear("[bob] \u00e9")
+        bob.send(b"x" + "\u00e9".encode() * 200 + b"\n")  # not cut in the middle of a character
+        ann.hear("[bob] x" + "\u00e9" * 199)
+        ann.hear("[bob] \u00e9")
+        bob.send(b"a\0b\x1b[2Jc\rd\x7f\te\n")
+        ann.hear("[bob] a?b?[2Jc?d?\te")
+        bob.send(b"no end")
+        bob.socket.shutdown(socket.SHUT_WR)
+        ann.hear("[bob] no end")
+        ann.hear("* bob has left")
+        bob.leave()
+        for name, heard in (("\0cat\x1b", "?cat?"), ("n" * 1000, "n" * 32),
+                            ("\u00e9" * 17, "\u00e9" * 16), ("x" + "\u00e9" * 16, "x" + "\u00e9" * 15),
+                            ("%s%n\r", "%s%n")):
+            cat = Client(port, name)
+            ann.hear(f"* {heard} has come")
+            cat.say("hello")
+            ann.hear(f"[{heard}] hello")
+            cat.leave()
+            ann.hear(f"* {heard} has left")
+        ann.leave()
+
+
+def chat_floods(flavour):
+    """However much others say, everybody is listened to."""
+    with server(CHAT, *flavour) as port:
+        stop = threading.Event()
+
+        def drain(s):
+            try:
+                while s.recv(65536):
+                    pass
+            except OSError:
+                pass
+
+        def flood(s):
+            s.sendall(b"flood\n")
+            try:
+                while not stop.is_set():
+                    s.sendall(b"a\n" * 200)
+                s.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+        sockets = [connect(port) for _ in range(2)]
+        threads = [threading.Thread(target=what, args=(s,)) for s in sockets for what in (flood, drain)]
+        for t in threads:
+            t.start()
+        try:
+            with connect(port) as s:
+                begun = time.monotonic()
+                says = b"carl\nhello\n"
+                while s.recv(65536):  # until the server has read the end
+                    seconds = time.monotonic() - begun
+                    if says and seconds > 0.5:  # it hears others all the time by then
+                        s.sendall(says)
+                        s.shutdown(socket.SHUT_WR)
+                        says = b""
+                    assert seconds < 10, "it is not read"
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+            for s in sockets:
+                s.close()
+
+
 def executor():
     expect(output_of(EXECUTOR), (0, "quick\nbetween\nslow\n", ""))
 
 
-CASES = [("usage", usage), ("executor", executor), ("echo_port_in_use", echo_port_in_use),
+def executor_without_threads():
+    """A task that fails ends, and so does the executor."""
+
+    def no_stack_fits():
+        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+        resource.setrlimit(resource.RLIMIT_STACK, (1 << 60 if hard < 0 else hard, hard))
+
+    done = subprocess.run([EXECUTOR], capture_output=True, text=True, timeout=PATIENCE,
+                          preexec_fn=no_stack_fits)
+    expect((done.returncode, done.stdout), (1, ""))
+    expect(done.stderr.count("there is no thread for it"), 3)
+
+
+CASES = [("usage", usage), ("executor", executor),
+         ("executor_without_threads", executor_without_threads),
+         ("signals_at_once", lambda: [signals_at_once(p) for p in (ECHO, CHAT)]), ("echo_port_in_use", echo_port_in_use),
          ("echo_survives_few_descriptors", echo_survives_few_descriptors),
          ("echo_ends_with_connections_open", echo_ends_with_connections_open),
          ("chat_slow_reader", chat_slow_reader)]
 for flavour in FLAVOURS:
-    for case in (echo_all_sizes, echo_many_at_once, echo_survives_resets, chat_rounds):
+    for case in (echo_all_sizes, echo_many_at_once, echo_survives_resets, chat_rounds,
+                 chat_lines, chat_floods):
         CASES.append((f"{case.__name__} {flavour}", lambda c=case, f=flavour: c(f)))
 sys.exit(run_cases(CASES))
