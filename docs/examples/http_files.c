@@ -9,10 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "http_reply.h"
+
+enum {
+    OPEN_TRIES =
+        64, /* while something is renamed somewhere, a path with ".." cannot be vouched for */
+};
 
 struct http_file *http_file_ref(struct http_file *f)
 {
@@ -49,18 +55,27 @@ static struct http_file *lookup(struct http_store *s, const char *key)
     return f;
 }
 
+static struct http_kept *kept_of(struct http_store *s, const struct http_file *f)
+{
+    return f->fd >= 0 ? &s->open : &s->in_memory;
+}
+
 static void unlink_age(struct http_store *s, struct http_file *f)
 {
-    *(f->newer != NULL ? &f->newer->older : &s->newest) = f->older;
-    *(f->older != NULL ? &f->older->newer : &s->oldest) = f->newer;
+    struct http_kept *k = kept_of(s, f);
+
+    *(f->newer != NULL ? &f->newer->older : &k->newest) = f->older;
+    *(f->older != NULL ? &f->older->newer : &k->oldest) = f->newer;
 }
 
 static void link_newest(struct http_store *s, struct http_file *f)
 {
+    struct http_kept *k = kept_of(s, f);
+
     f->newer = NULL;
-    f->older = s->newest;
-    *(s->newest != NULL ? &s->newest->newer : &s->oldest) = f;
-    s->newest = f;
+    f->older = k->newest;
+    *(k->newest != NULL ? &k->newest->newer : &k->oldest) = f;
+    k->newest = f;
 }
 
 /* Out of the store, whose reference is the caller's then. */
@@ -73,7 +88,7 @@ static struct http_file *take_out(struct http_store *s, struct http_file *f)
     *at = f->next;
     unlink_age(s, f);
     f->kept = false;
-    s->count--;
+    kept_of(s, f)->count--;
     return f;
 }
 
@@ -81,16 +96,17 @@ static struct http_file *take_out(struct http_store *s, struct http_file *f)
 static void keep(struct http_store *s, struct http_file *f, struct http_file *gone[2])
 {
     struct http_file *old = lookup(s, f->key);
+    struct http_kept *k = kept_of(s, f);
     struct http_file **at;
 
     gone[0] = old != NULL ? take_out(s, old) : NULL;
-    gone[1] = s->count == HTTP_FILES_MAX ? take_out(s, s->oldest) : NULL;
+    gone[1] = k->count == k->max ? take_out(s, k->oldest) : NULL;
     at = bucket_of(s, f->key);
     f->next = *at;
     *at = http_file_ref(f);
     link_newest(s, f);
     f->kept = true;
-    s->count++;
+    k->count++;
 }
 
 struct http_file *http_store_find(struct http_store *s, const char *key, bool *stale)
@@ -104,7 +120,8 @@ struct http_file *http_store_find(struct http_store *s, const char *key, bool *s
     if (f != NULL) {
         *stale = !f->checking && now - f->checked_at > s->valid_ns;
         f->checking = f->checking || *stale;
-        if (s->newest != f) {
+        f->used_at = now;
+        if (kept_of(s, f)->newest != f) {
             unlink_age(s, f);
             link_newest(s, f);
         }
@@ -135,21 +152,68 @@ void http_store_leave(struct http_store *s, struct http_file *f)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+/* The descriptor that was not asked for for longest, if that was before @before. Return: whether it was. */
+static bool give_up(struct http_store *s, pirn_time before)
+{
+    struct http_file *f;
+
+    (void)pthread_mutex_lock(&s->lock);
+    f = s->open.oldest;
+    f = f != NULL && f->used_at < before ? take_out(s, f) : NULL;
+    (void)pthread_mutex_unlock(&s->lock);
+    http_file_unref(f);
+    return f != NULL;
+}
+
+static void make_spare(struct http_store *s)
+{
+    if (s->spare < 0)
+        s->spare = fcntl(s->root, F_DUPFD_CLOEXEC, 0);
+}
+
+void http_store_tidy(struct http_store *s, pirn_time since)
+{
+    while (give_up(s, since))
+        continue;
+    if (pthread_mutex_trylock(&s->spare_lock) != 0)
+        return;
+    make_spare(s);
+    (void)pthread_mutex_unlock(&s->spare_lock);
+}
+
+static size_t descriptors_to_keep(void)
+{
+    struct rlimit limit;
+    rlim_t n = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : 1;
+
+    return n > HTTP_FILES_MAX ? HTTP_FILES_MAX : n > 1 ? (size_t)n : 1;
+}
+
 int http_store_open(struct http_store *s, const char *root, int64_t valid_ns)
 {
-    *s = (struct http_store){.valid_ns = valid_ns};
+    *s = (struct http_store){.valid_ns = valid_ns,
+                             .in_memory.max = HTTP_FILES_MAX,
+                             .open.max = descriptors_to_keep(),
+                             .spare = -1};
     s->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->root < 0)
         return -errno;
+    make_spare(s);
     (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_mutex_init(&s->spare_lock, NULL);
     return 0;
 }
 
 void http_store_close(struct http_store *s)
 {
-    while (s->newest != NULL)
-        http_file_unref(take_out(s, s->newest));
+    while (s->in_memory.newest != NULL)
+        http_file_unref(take_out(s, s->in_memory.newest));
+    while (give_up(s, PIRN_NEVER))
+        continue;
+    (void)pthread_mutex_destroy(&s->spare_lock);
     (void)pthread_mutex_destroy(&s->lock);
+    if (s->spare >= 0)
+        (void)close(s->spare);
     (void)close(s->root);
 }
 
@@ -159,8 +223,28 @@ static int open_beneath(int folder, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, /* a fifo does not wait */
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    int fd, tries = 0;
 
-    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    do
+        fd = (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < OPEN_TRIES);
+    return fd;
+}
+
+static bool is_shortage(int err)
+{
+    return err == EMFILE || err == ENFILE;
+}
+
+/* What is kept open for others gives way. */
+static int open_file(struct http_store *s, const char *path)
+{
+    int fd;
+
+    do
+        fd = open_beneath(s->root, path);
+    while (fd < 0 && is_shortage(errno) && give_up(s, PIRN_NEVER));
+    return fd;
 }
 
 static int status_of_errno(int err)
@@ -176,6 +260,8 @@ static int status_of_errno(int err)
     case EACCES:
     case EPERM:
         return 403;
+    case EAGAIN:
+    case EINTR:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -218,7 +304,7 @@ static struct http_file *make_file(int fd, const struct stat *st, const char *ke
     f->refs = 1;
     f->st = *st;
     (void)strcpy(f->key, key);
-    f->checked_at = pirn_now();
+    f->checked_at = f->used_at = pirn_now();
     http_describe_file(f);
     return f;
 }
@@ -233,7 +319,7 @@ static bool is_same(const struct http_file *f, const struct stat *st)
 struct load {
     struct http_store *store;
     struct http_file *old; /* owned */
-    bool looked;           /* at the old one */
+    bool looked;           /* for the old one */
     char key[HTTP_KEY_MAX + 1];
 };
 
@@ -273,6 +359,24 @@ static struct http_loaded load_from(struct load *l, int fd)
     return loaded;
 }
 
+/* Connections have all descriptors: one load after the other gets the one that was put aside. */
+static struct http_loaded load_with_spare(struct load *l, const char *path)
+{
+    struct http_store *s = l->store;
+    struct http_loaded loaded;
+    int fd;
+
+    (void)pthread_mutex_lock(&s->spare_lock);
+    if (s->spare >= 0)
+        (void)close(s->spare);
+    s->spare = -1;
+    fd = open_file(s, path);
+    loaded = fd >= 0 ? load_from(l, fd) : (struct http_loaded){.status = status_of_errno(errno)};
+    make_spare(s);
+    (void)pthread_mutex_unlock(&s->spare_lock);
+    return loaded;
+}
+
 static int load_poll(void *frame, pirn_cx *cx, void *out)
 {
     struct load *l = frame;
@@ -284,8 +388,17 @@ static int load_poll(void *frame, pirn_cx *cx, void *out)
     /* The root's own key is a slash alone. */
     (void)snprintf(path, sizeof path, "%s%s", strcmp(l->key, "/") == 0 ? "" : l->key,
                    is_folder(l->key) ? "index.html" : "");
-    fd = open_beneath(l->store->root, path);
-    *loaded = fd >= 0 ? load_from(l, fd) : (struct http_loaded){.status = status_of_errno(errno)};
+    fd = open_file(l->store, path);
+    if (fd >= 0)
+        *loaded = load_from(l, fd);
+    else if (is_shortage(errno))
+        *loaded = load_with_spare(l, path);
+    else
+        *loaded = (struct http_loaded){.status = status_of_errno(errno)};
+    if (loaded->status == 503 && l->old != NULL) {
+        *loaded = (struct http_loaded){200, http_file_ref(l->old)};
+        return 0;
+    }
     if (loaded->status != 200 && l->old != NULL)
         note_check(l->store, l->old, pirn_now(), false);
     l->looked = true;
@@ -297,7 +410,7 @@ static void load_drop(void *frame)
     struct load *l = frame;
 
     if (l->old != NULL && !l->looked)
-        http_store_leave(l->store, l->old); /* aborted while it waited for a thread */
+        http_store_leave(l->store, l->old); /* aborted while it waited for a thread, or in vain */
     http_file_unref(l->old);
 }
 

@@ -28,17 +28,24 @@ static void format_date(time_t t, char out[DATE_ROOM])
                    tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100);
 }
 
+static time_t seconds_now(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return now.tv_sec;
+}
+
 /* Now; made once a second on each thread. */
 static const char *date_now(void)
 {
     static _Thread_local char text[DATE_ROOM];
     static _Thread_local time_t made;
-    struct timespec now;
+    time_t now = seconds_now();
 
-    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (now.tv_sec != made) {
-        format_date(now.tv_sec, text);
-        made = now.tv_sec;
+    if (now != made) {
+        format_date(now, text);
+        made = now;
     }
     return text;
 }
@@ -78,6 +85,7 @@ static const char *type_of(const char *key)
         {"csv", "text/csv; charset=utf-8"},
         {"xml", "application/xml"},
         {"json", "application/json"},
+        {"webmanifest", "application/manifest+json"},
         {"wasm", "application/wasm"},
         {"pdf", "application/pdf"},
         {"zip", "application/zip"},
@@ -92,9 +100,14 @@ static const char *type_of(const char *key)
         {"ico", "image/x-icon"},
         {"woff", "font/woff"},
         {"woff2", "font/woff2"},
+        {"ttf", "font/ttf"},
+        {"otf", "font/otf"},
         {"mp3", "audio/mpeg"},
         {"ogg", "audio/ogg"},
+        {"wav", "audio/wav"},
         {"mp4", "video/mp4"},
+        {"mpeg", "video/mpeg"},
+        {"mpg", "video/mpeg"},
         {"webm", "video/webm"},
     };
     const char *slash = strrchr(key, '/');
@@ -112,8 +125,10 @@ static const char *type_of(const char *key)
 void http_describe_file(struct http_file *f)
 {
     char date[DATE_ROOM];
+    time_t now = seconds_now();
 
-    format_date(f->st.st_mtim.tv_sec, date);
+    f->modified = f->st.st_mtim.tv_sec < now ? f->st.st_mtim.tv_sec : now;
+    format_date(f->modified, date);
     (void)snprintf(f->etag, sizeof f->etag, "\"%llx%09lx-%llx\"",
                    (unsigned long long)f->st.st_mtim.tv_sec, (unsigned long)f->st.st_mtim.tv_nsec,
                    (unsigned long long)f->st.st_size);
@@ -209,17 +224,40 @@ void http_reply_status(struct http_reply *out, const struct http_request *r, int
 
 /* ---- which bytes ---------------------------------------------------------------------------------------- */
 
-/* Whether @list, of If-None-Match, names the tag; weakly, which for ours is the same. */
-static bool names_tag(const char *list, const char *tag)
+/* Whether @list, of If-Match or If-None-Match, names the tag. @weakly: as a weak one too. */
+static bool names_tag(const char *list, const char *tag, bool weakly)
 {
     size_t n = strlen(tag);
 
     if (strcmp(list, "*") == 0)
         return true;
-    for (const char *at = list; (at = strstr(at, tag)) != NULL; at += n)
-        if (at[n] == '\0' || at[n] == ',' || at[n] == ' ')
+    for (;;) {
+        const char *end;
+        bool weak;
+
+        list += strspn(list, " \t,");
+        weak = strncmp(list, "W/", 2) == 0;
+        list += weak ? 2 : 0;
+        end = *list == '"' ? strchr(list + 1, '"') : NULL;
+        if (end == NULL)
+            return false; /* the end, or no list of tags */
+        end++;
+        if ((size_t)(end - list) == n && memcmp(list, tag, n) == 0 && (weakly || !weak))
             return true;
-    return false;
+        list = end;
+    }
+}
+
+/* Whether the client wants an answer only if the file is as it knows it, and it is not. */
+static bool is_other(const struct http_request *r, const struct http_file *f)
+{
+    const char *tags = http_request_value(r, HTTP_IF_MATCH);
+    const char *since = http_request_value(r, HTTP_IF_UNMODIFIED_SINCE);
+    time_t t;
+
+    if (r->values[HTTP_IF_MATCH].times != 0)
+        return tags == NULL || !names_tag(tags, f->etag, false);
+    return since != NULL && parse_date(since, &t) && f->modified > t;
 }
 
 static bool is_known(const struct http_request *r, const struct http_file *f)
@@ -229,8 +267,8 @@ static bool is_known(const struct http_request *r, const struct http_file *f)
     time_t t;
 
     if (r->values[HTTP_IF_NONE_MATCH].times != 0)
-        return tags != NULL && names_tag(tags, f->etag);
-    return since != NULL && parse_date(since, &t) && f->st.st_mtim.tv_sec <= t;
+        return tags != NULL && names_tag(tags, f->etag, true);
+    return since != NULL && parse_date(since, &t) && f->modified <= t;
 }
 
 /* Whether a range is still of the file that the client has the rest of. */
@@ -243,8 +281,7 @@ static bool range_holds(const struct http_request *r, const struct http_file *f)
         return true;
     if (what == NULL)
         return false;
-    return *what == '"' ? strcmp(what, f->etag) == 0
-                        : parse_date(what, &t) && t == f->st.st_mtim.tv_sec;
+    return *what == '"' ? strcmp(what, f->etag) == 0 : parse_date(what, &t) && t == f->modified;
 }
 
 /* Digits, up to what an off_t holds. Return: false: there are none, or too many. */
@@ -297,6 +334,10 @@ void http_reply_file(struct http_reply *out, const struct http_request *r,
     off_t size = f->st.st_size, from = 0, to = size - 1;
     enum range range = RANGE_NONE;
 
+    if (is_other(r, f)) {
+        http_reply_status(out, r, 412, NULL);
+        return;
+    }
     if (is_known(r, f)) {
         begin_head(out, r, 304);
         add_bytes(out, f->head, f->head_n);

@@ -10,7 +10,7 @@
 #include "http_request.h"
 
 enum {
-    HTTP_REPLY_ROOM = 2048, /* of a head; of an error's with its body */
+    HTTP_REPLY_ROOM = HTTP_URL_MAX + 512, /* of a head; of an error's with its body */
 };
 
 struct http_reply {
@@ -24,7 +24,7 @@ struct http_reply {
 /* Fills in what the file's answers say of it: type, dates, tag. */
 void http_describe_file(struct http_file *f);
 
-/* The answer with @f: whole, a part of it, or that it is as the client knows it. */
+/* The answer with @f: whole, a part of it, or that it is, or is not, as the client knows it. */
 void http_reply_file(struct http_reply *out, const struct http_request *r,
                      const struct http_file *f);
 

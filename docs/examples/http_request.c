@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading requests, with the parser of libhttp-parser. Where two readings of the same bytes are possible
- * (two lengths, a length beside chunks) there is no answer but 400: that is what smuggling lives on. */
+ * (two lengths, a length beside chunks) there is no answer but 400: that is what smuggling lives on. No body
+ * means anything here, so one whose end must be looked for, in chunks, is refused. */
 #include "http_request.h"
 
 #include <string.h>
@@ -44,9 +45,12 @@ static enum http_header header_named(const char *name, size_t n)
         [HTTP_HOST] = "host",
         [HTTP_RANGE] = "range",
         [HTTP_IF_RANGE] = "if-range",
+        [HTTP_IF_MATCH] = "if-match",
         [HTTP_IF_NONE_MATCH] = "if-none-match",
         [HTTP_IF_MODIFIED_SINCE] = "if-modified-since",
+        [HTTP_IF_UNMODIFIED_SINCE] = "if-unmodified-since",
         [HTTP_EXPECT] = "expect",
+        [HTTP_TRANSFER_ENCODING] = "transfer-encoding",
     };
 
     for (int h = 0; h < HTTP_HEADERS; h++)
@@ -93,29 +97,78 @@ static int on_value(http_parser *p, const char *bytes, size_t n)
     return 0;
 }
 
+static void trim(struct http_value *v)
+{
+    if (v->n < sizeof v->text)
+        while (v->n != 0 && (v->text[v->n - 1] == ' ' || v->text[v->n - 1] == '\t'))
+            v->text[--v->n] = '\0';
+}
+
+#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+/* A host and, maybe, a port: the first @n bytes, which are not followed by any that could be part of it. */
+static bool is_authority(const char *text, size_t n)
+{
+    size_t at = strspn(text, ALNUM "-._~!$&'()*+,;=%");
+
+    if (*text == '[') {
+        at = 1 + strspn(text + 1, ALNUM "-._~!$&'()*+,;=:");
+        if (at >= n || text[at++] != ']')
+            return false;
+    }
+    if (at < n && text[at] == ':')
+        at += 1 + strspn(text + at + 1, "0123456789");
+    return at == n;
+}
+
+static bool is_host_good(const struct http_request *r)
+{
+    const char *host = http_request_value(r, HTTP_HOST);
+
+    if (r->values[HTTP_HOST].times == 0)
+        return r->parser.http_minor == 0;
+    return host != NULL && is_authority(host, strlen(host));
+}
+
+/* Return: 0; the status of the answer. What says where the request ends comes first, then the method: what is
+ * sent along with another one is not waited for. */
+static int fault_of_head(const struct http_request *r)
+{
+    const http_parser *p = &r->parser;
+    const char *expect = http_request_value(r, HTTP_EXPECT);
+    bool expects = r->values[HTTP_EXPECT].times != 0 && p->http_minor >= 1;
+    bool coded = r->values[HTTP_TRANSFER_ENCODING].times != 0;
+    bool counted = (p->flags & F_CONTENTLENGTH) && p->content_length != 0;
+
+    if (p->http_major != 1)
+        return 505;
+    if (!is_host_good(r) || (coded && (p->http_minor == 0 || (p->flags & F_CONTENTLENGTH))))
+        return 400;
+    if (p->method != HTTP_GET && p->method != HTTP_HEAD &&
+        (p->method == HTTP_CONNECT || coded || counted || expects))
+        return 405;
+    if (coded)
+        return 411;
+    if (counted && p->content_length > HTTP_BODY_MAX)
+        return 413;
+    if (expects && (expect == NULL || strcasecmp(expect, "100-continue") != 0))
+        return 417;
+    return expects && counted ? 413 : 0; /* no body is wanted: better not to have it sent */
+}
+
 static int on_head_done(http_parser *p)
 {
     struct http_request *r = request_of(p);
-    const char *expect = http_request_value(r, HTTP_EXPECT);
+    int status;
 
+    for (int h = 0; h < HTTP_HEADERS; h++)
+        trim(&r->values[h]);
+    p->upgrade = 0; /* an offer, which need not be taken up */
     r->head_done = true;
-    r->keep_alive = http_should_keep_alive(p);
+    r->keep_alive = http_should_keep_alive(p) && !(p->flags & F_CONNECTION_CLOSE);
     r->head_only = p->method == HTTP_HEAD;
-    if (p->http_major != 1)
-        return refuse(r, 505);
-    if (p->http_minor >= 1 ? r->values[HTTP_HOST].times != 1 : r->values[HTTP_HOST].times > 1)
-        return refuse(r, 400);
-    if (p->upgrade || p->method == HTTP_CONNECT)
-        return refuse(r, 405);
-    if ((p->flags & F_CONTENTLENGTH) && (p->flags & F_CHUNKED))
-        return refuse(r, 400);
-    if ((p->flags & F_CONTENTLENGTH) && p->content_length > HTTP_BODY_MAX)
-        return refuse(r, 413);
-    if (r->values[HTTP_EXPECT].times != 0 && (expect == NULL || strcasecmp(expect, "100-continue")))
-        return refuse(r, 417);
-    if (expect != NULL && (p->flags & (F_CONTENTLENGTH | F_CHUNKED)))
-        return refuse(r, 413); /* no body is wanted: better not to have it sent */
-    return 0;
+    status = fault_of_head(r);
+    return status != 0 ? refuse(r, status) : 0;
 }
 
 static int on_body(http_parser *p, const char *bytes, size_t n)
@@ -123,8 +176,8 @@ static int on_body(http_parser *p, const char *bytes, size_t n)
     struct http_request *r = request_of(p);
 
     (void)bytes;
-    r->body += n;
-    return r->body > HTTP_BODY_MAX ? refuse(r, 413) : 0;
+    r->body += n; /* its length was looked at */
+    return 0;
 }
 
 static int on_done(http_parser *p)
@@ -243,12 +296,24 @@ static int decode(const char **from, char *byte)
 /* After scheme and host, if the URL has them. */
 static const char *path_in_url(const char *url)
 {
-    if (strncasecmp(url, "http://", 7) == 0) {
-        url += 7;
-        url += strcspn(url, "/?#");
-        return *url == '/' ? url : "/";
-    }
-    return *url == '/' ? url : NULL;
+    size_t n;
+
+    if (strncasecmp(url, "http://", 7) != 0)
+        return *url == '/' ? url : NULL;
+    url += 7;
+    n = strcspn(url, "/?#");
+    if (n == 0 || *url == ':' || !is_authority(url, n))
+        return NULL;
+    return url[n] == '/' ? url + n : "/";
+}
+
+/* Of a name that begins with the dot before @from: whether it may be asked for nevertheless. */
+static bool is_well_known(const char *from)
+{
+    static const char name[] = "well-known";
+
+    return strncmp(from, name, sizeof name - 1) == 0 &&
+           strchr("/?#", from[sizeof name - 1]) != NULL;
 }
 
 int http_path_of_url(const char *url, char *out, bool *folder)
@@ -262,7 +327,9 @@ int http_path_of_url(const char *url, char *out, bool *folder)
     from++;
     while (*from != '\0' && *from != '?' && *from != '#') {
         bool separator = *from == '/';
-        int status = decode(&from, &out[n]);
+        /* A slash at the end goes again. */
+        bool room = n < HTTP_PATH_MAX || (n == HTTP_PATH_MAX && separator);
+        int status = room ? decode(&from, &out[n]) : 414;
 
         if (status != 0)
             return status;
@@ -272,11 +339,40 @@ int http_path_of_url(const char *url, char *out, bool *folder)
         n++;
         if (separator)
             name = n;
-        else if (out[name] == '.' && n == name + 1)
+        else if (out[name] == '.' && n == name + 1 && (name != 0 || !is_well_known(from)))
             return strncmp(from, "./", 2) == 0 || strcmp(from, ".") == 0 ? 400 : 404;
     }
     if (n != 0 && *folder)
         n--;
     out[n] = '\0';
     return 0;
+}
+
+bool http_url_of_folder(const char *path, const char *url, char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *query = url + strcspn(url, "?");
+    size_t left = HTTP_URL_MAX, need = strlen(query) + 2; /* and the slashes */
+
+    *out++ = '/';
+    for (; need <= left && *path != '\0'; path++) {
+        bool plain = strchr(ALNUM "-._~/", *path) != NULL;
+        size_t n = plain ? 1 : 3;
+
+        if (left - need < n)
+            return false;
+        left -= n;
+        if (plain) {
+            *out++ = *path;
+        } else {
+            *out++ = '%';
+            *out++ = digits[(unsigned char)*path >> 4];
+            *out++ = digits[*path & 15];
+        }
+    }
+    if (need > left)
+        return false;
+    *out++ = '/';
+    (void)strcpy(out, query);
+    return true;
 }

@@ -4,7 +4,7 @@
  *     http_server PORT ROOT [--workers N] [--current-thread] [--revalidate SECONDS]
  *
  * Small files are kept in memory, and looked at again after a second, or what --revalidate says; large ones are
- * sent from the page cache. Whatever may wait for a disk is done by a blocking task, so no worker waits.
+ * kept open, while they are asked for, and sent from the page cache. Whatever may wait for a disk is done by a blocking task, so no worker waits.
  * Names that begin with a dot are not served, nor is anything outside of ROOT. */
 #include <errno.h>
 
@@ -14,14 +14,17 @@
 #include "server.h"
 
 /* How long a client may take. */
-#define HEAD_NS  (10 * PIRN_SEC) /* to send a request, once it has begun */
+#define HEAD_NS  (10 * PIRN_SEC) /* to send a request, once it has sent anything */
 #define IDLE_NS  (60 * PIRN_SEC) /* to begin the next one */
 #define SEND_NS  (30 * PIRN_SEC) /* to take some of an answer */
 #define CLOSE_NS (2 * PIRN_SEC)  /* to close, after the last answer */
 
+/* How long a file that nobody asks for is kept open, give or take as much again. */
+#define UNUSED_NS (3 * PIRN_SEC)
+
 enum {
     IN_ROOM = 4096,
-    LINGER_MAX = 1 << 20,    /* bytes that are thrown away after the last answer */
+    LINGER_MAX = 1 << 24,    /* bytes that are thrown away after the last answer */
     SENDFILE_PART = 1 << 18, /* bytes of a file that are sent within SEND_NS */
 };
 
@@ -33,7 +36,7 @@ struct conn {
     pirn_join *load;
     struct http_file *file;
     bool stale;
-    pirn_time until; /* a request that has begun must be here; 0: none has */
+    pirn_time until; /* what has begun must be over; 0: nothing has */
     size_t in_n, in_used, got, sent, lingered;
     struct http_loaded loaded;
     struct iovec iov[2];
@@ -48,29 +51,14 @@ struct conn {
 
 /* ---- finding the answer --------------------------------------------------------------------------------- */
 
-/* From a path below the root to the URL of its folder. @out: room for three times as much. */
-static void encode_folder(const char *path, const char *query, char *out, size_t room)
-{
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    size_t n = 0;
-
-    out[n++] = '/';
-    for (; *path != '\0' && n + 5 < room; path++)
-        if (strchr(plain, *path) != NULL)
-            out[n++] = *path;
-        else
-            n += (size_t)snprintf(out + n, room - n, "%%%02X", (unsigned char)*path);
-    (void)snprintf(out + n, room - n, "/%s", query);
-}
-
 static void redirect(struct conn *f)
 {
-    const char *query = f->request.url + strcspn(f->request.url, "?");
-    char location[1024];
+    char location[HTTP_URL_MAX + 1];
 
-    encode_folder(f->key, query, location, sizeof location);
-    http_reply_status(&f->reply, &f->request, 301, location);
+    if (http_url_of_folder(f->key, f->request.url, location))
+        http_reply_status(&f->reply, &f->request, 301, location);
+    else
+        http_reply_status(&f->reply, &f->request, 414, NULL);
 }
 
 /* Return: 0: the file's key is in `key`; else the status of the answer. */
@@ -126,23 +114,38 @@ static void end_load(struct conn *f, const pirn_result *res)
 
 /* ---- a connection ------------------------------------------------------------------------------------------- */
 
-/* A request that has begun has a limit for all of it, or it could go on for ever, byte by byte. */
+/* Who has sent something has a limit for all of the request, or it could go on for ever, byte by byte, or with
+ * blank lines before it. */
 static int read_more(struct conn *f, pirn_cx *cx)
 {
     int r = pirn_stream_read_poll(&f->op, cx, f->s, f->in, sizeof f->in, &f->got);
 
-    return f->request.begun ? pirn_timeout_poll(&f->limit, cx, f->until, &f->op, r)
-                            : pirn_timeout_after_poll(&f->limit, cx, IDLE_NS, &f->op, r);
+    return f->until != 0 ? pirn_timeout_poll(&f->limit, cx, f->until, &f->op, r)
+                         : pirn_timeout_after_poll(&f->limit, cx, IDLE_NS, &f->op, r);
+}
+
+/* How the read went. Return: false: nobody waits for an answer. */
+static bool end_read(struct conn *f, int r)
+{
+    f->in_n = r == 0 ? f->got : 0;
+    if (f->in_n != 0)
+        return true;
+    if (!f->request.begun || (r != 0 && r != -ETIMEDOUT))
+        return false;
+    http_request_refuse(&f->request, r == 0 ? 400 : 408); /* a request that was cut, or is late */
+    return true;
 }
 
 /* What is in the buffer goes to the parser. Return: whether a request is whole. */
 static bool take_input(struct conn *f)
 {
     if (f->in_used == f->in_n)
-        return false;
+        return f->request.done;
     f->in_used += http_request_take(&f->request, f->in + f->in_used, f->in_n - f->in_used);
     if (f->in_used == f->in_n || f->request.status != 0)
         f->in_used = f->in_n = 0;
+    if (f->until == 0 && !f->request.done)
+        f->until = pirn_after(HEAD_NS);
     return f->request.done;
 }
 
@@ -195,19 +198,12 @@ static int conn_poll(void *frame, pirn_cx *cx, void *out)
     PIRN_BEGIN(f);
     do {
         http_request_begin(&f->request);
-        while (!take_input(f)) {
-            if (f->request.begun && f->until == 0)
-                f->until = pirn_after(HEAD_NS);
-            PIRN_AWAIT(f, r = read_more(f, cx));
-            if (r == -ETIMEDOUT && f->request.begun) {
-                http_request_refuse(&f->request, 408);
-                break;
-            }
-            if (r != 0 || f->got == 0)
-                return r; /* nobody waits for an answer */
-            f->in_n = f->got;
-        }
         f->until = 0;
+        while (!take_input(f)) {
+            PIRN_AWAIT(f, r = read_more(f, cx));
+            if (!end_read(f, r))
+                return r;
+        }
         r = check_request(f);
         if (r != 0) {
             http_reply_status(&f->reply, &f->request, r, NULL);
@@ -238,9 +234,9 @@ static int conn_poll(void *frame, pirn_cx *cx, void *out)
 
     /* Closed with bytes unread, the kernel would reset the connection, and the answer be lost. */
     PIRN_TRY(f, pirn_stream_shutdown(f->s));
+    f->until = pirn_after(CLOSE_NS);
     do {
-        PIRN_TRY(f, WITHIN(f, cx, CLOSE_NS,
-                           pirn_stream_read_poll(&f->op, cx, f->s, f->in, sizeof f->in, &f->got)));
+        PIRN_TRY(f, read_more(f, cx));
         f->lingered += f->got;
     } while (f->got != 0 && f->lingered < LINGER_MAX);
     PIRN_END(f);
@@ -266,6 +262,35 @@ static void conn_begin(void *frame, pirn_stream *s, void *user)
     f->store = user;
 }
 
+/* ---- files that are open for nobody -------------------------------------------------------------------------- */
+
+struct tidier {
+    PIRN_FRAME;
+    pirn_op op;
+    struct http_store *store;
+};
+
+static int tidier_poll(void *frame, pirn_cx *cx, void *out)
+{
+    struct tidier *f = frame;
+
+    (void)out;
+    PIRN_BEGIN(f);
+    for (;;) {
+        PIRN_TRY(f, pirn_sleep_after_poll(&f->op, cx, UNUSED_NS));
+        http_store_tidy(f->store, pirn_now() - UNUSED_NS);
+    }
+    PIRN_END(f);
+}
+
+static const pirn_task_desc tidier_task =
+    PIRN_TASK_INIT("tidier", struct tidier, tidier_poll, NULL);
+
+static int tidier_spawn(pirn_group *group, void *user)
+{
+    return pirn_group_spawn(group, &tidier_task, &(struct tidier){.store = user}, NULL);
+}
+
 /* ---- the command line ------------------------------------------------------------------------------------------ */
 
 /* Takes `--revalidate SECONDS` out of the arguments. Return: how many are left; -1: no number follows. */
@@ -286,7 +311,8 @@ int main(int argc, char **argv)
 {
     pirn_runtime_opts o = PIRN_RUNTIME_OPTS_INIT;
     struct http_store store;
-    struct server server = {.connection = &conn_task, .begin = conn_begin, .user = &store};
+    struct server server = {
+        .connection = &conn_task, .begin = conn_begin, .beside = tidier_spawn, .user = &store};
     unsigned long seconds = 1;
     const char *root;
     int r;

@@ -14,7 +14,8 @@
 
 static void check_path(const char *url)
 {
-    char path[HTTP_URL_MAX + 1];
+    char path[HTTP_PATH_MAX + 1], again[HTTP_PATH_MAX + 1], location[HTTP_URL_MAX + 1];
+    const char *below;
     bool folder;
     size_t n;
 
@@ -22,9 +23,25 @@ static void check_path(const char *url)
     if (http_path_of_url(url, path, &folder) != 0)
         return;
     n = strlen(path);
-    CHECK(n <= HTTP_URL_MAX);
+    CHECK(n <= HTTP_PATH_MAX);
     CHECK(path[0] != '/' && (n == 0 || path[n - 1] != '/'));
-    CHECK(path[0] != '.' && strstr(path, "/.") == NULL && strstr(path, "//") == NULL);
+    below = path;
+    if (strcmp(path, ".well-known") == 0 || strncmp(path, ".well-known/", 12) == 0)
+        below = path + 11;
+    CHECK(below[0] != '.' && strstr(below, "/.") == NULL && strstr(below, "//") == NULL);
+
+    /* What a redirect says names the folder of that name, in bytes that need no guessing. */
+    if (n == 0)
+        return;
+    if (!http_url_of_folder(path, url, location)) {
+        CHECK(n * 3 + 2 + strlen(url + strcspn(url, "?")) > HTTP_URL_MAX);
+        return;
+    }
+    CHECK(strlen(location) <= HTTP_URL_MAX);
+    CHECK(location[strspn(location, "-._~/%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789")] == url[strcspn(url, "?")]);
+    CHECK(http_path_of_url(location, again, &folder) == 0);
+    CHECK(folder && strcmp(again, path) == 0);
 }
 
 /* One request of what is left. Return: how many bytes it took. */
