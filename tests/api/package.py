@@ -84,6 +84,20 @@ def installed(folder):
         *flags)
     said = output(folder / "square")
     assert said == "task 1: 49, success\n", said
+    by_hand(folder)
+
+
+# The lines of docs/examples/README.md that build something, as a reader copies them.
+def by_hand(folder):
+    shutil.copytree(root / "docs", folder / "docs")
+    lines = re.findall(r"^    (cc .*)$", (root / "docs/examples/README.md").read_text(), re.M)
+    assert len(lines) == 5, lines
+    with_parser = subprocess.run([cc, "-E", "-include", "http_parser.h", "-x", "c", "/dev/null"],
+                                 capture_output=True).returncode == 0
+    for line in lines:
+        if with_parser or "-lhttp_parser" not in line:
+            run("sh", "-c", line.replace("cc", cc, 1), cwd=folder / "docs")
+    assert output(folder / "docs/executor") == "quick\nbetween\nslow\n"
 
 
 def options(folder):
