@@ -17,21 +17,22 @@ from collections import Counter
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SYNTHESIS = re.compile(r"Synthesis: Tested: (\d+) \| Passing: (\d+) \| Failing: \d+ \| Crashing: \d+")
-SUITES = ("tidy", "unit", "api", "package", "model", "stress", "fuzz")
-MUTANTS = "mutants" # one by one, whether the scenarios notice it: minutes
+SUITES = ("tidy", "unit", "api", "package", "once", "model", "stress", "fuzz")
+MUTANTS = "mutants"  # whether a mistake in the sources is noticed, one by one: minutes
 
 GCC = {"CC": "gcc", "CXX": "g++"}
 CLANG = {"CC": "clang", "CXX": "clang++"}
-# Criterion does not start under ThreadSanitizer. Sanitizers come with libraries of their own, so
-# what is installed, exported or tidy is looked at without them.
+# What takes long and is the same everywhere is in the suite "once". Criterion does not start under
+# ThreadSanitizer. Sanitizers come with libraries of their own, so what is installed, exported or
+# tidy is looked at without them.
 BUILDS = {
     "gcc": (GCC, ["-Ddemo=true", "-Dbenchmarks=true"], SUITES),
-    "asan": (GCC, ["-Ddemo=false", "-Db_sanitize=address,undefined", "-Dslow_asserts=true"],
-             ("unit", "api", "model", "stress")),
+    "asan": (GCC, ["-Ddemo=false", "-Doptimization=1", "-Db_sanitize=address,undefined",
+                   "-Dslow_asserts=true"], ("unit", "api", "model", "stress")),
     "tsan": (GCC, ["-Ddemo=false", "-Db_sanitize=thread"], ("api", "model", "stress")),
     "clang": (CLANG, ["-Ddemo=true"], ("unit", "api", "package", "model", "stress")),
     "lock": (GCC, ["-Ddemo=false", "-Drcu=false", "-Dslow_asserts=true"],
-             ("unit", "api", "package", "stress")),
+             ("unit", "api", "stress")),
 }
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
@@ -167,7 +168,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/run")
     parser.add_argument("--long", action="store_true", help="the storms run longer")
     parser.add_argument("--mutants", action="store_true",
-                        help="also whether the models' scenarios notice each mutant")
+                        help="also whether tests and scenarios notice each mistake")
     parser.add_argument("--only", metavar="NAME", default="", help="only tests with NAME inside")
     parser.add_argument("--no-setup", action="store_true", help="install nothing")
     args = parser.parse_args()
@@ -188,7 +189,7 @@ def main():
         say(f"== {name}: {' '.join(options + common)}")
         folder = set_up(name, compilers, options + common, env)
         whole = suites == SUITES and not args.only
-        if args.mutants:
+        if args.mutants and suites == SUITES:
             suites = (*suites, MUTANTS)
         tests = list(chosen(folder, suites, args.only)) if folder else []
         # Where every suite runs, everything is built: also what no test needs.
