@@ -51,10 +51,7 @@ static void run(unsigned thread)
         mine = 1;
         pirn__group_drop_results(group);
         pirn__group_unref(group);
-    } else {
-        mine--; /* the rest of it is in check: this thread would sleep */
-        mine++;
-    }
+    } /* else this thread would sleep: the rest is in check */
 }
 
 static void check(void)
