@@ -17,7 +17,7 @@ from collections import Counter
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SYNTHESIS = re.compile(r"Synthesis: Tested: (\d+) \| Passing: (\d+) \| Failing: \d+ \| Crashing: \d+")
-SUITES = ("tidy", "unit", "api", "package", "once", "model", "stress", "fuzz")
+SUITES = ("tidy", "unit", "api", "package", "examples", "once", "model", "stress", "fuzz")
 MUTANTS = "mutants"  # whether a mistake in the sources is noticed, one by one: minutes
 
 GCC = {"CC": "gcc", "CXX": "g++"}
@@ -27,8 +27,8 @@ CLANG = {"CC": "clang", "CXX": "clang++"}
 # tidy is looked at without them.
 BUILDS = {
     "gcc": (GCC, ["-Ddemo=true", "-Dbenchmarks=true"], SUITES),
-    "asan": (GCC, ["-Ddemo=false", "-Doptimization=1", "-Db_sanitize=address,undefined",
-                   "-Dslow_asserts=true"], ("unit", "api", "model", "stress")),
+    "asan": (GCC, ["-Ddemo=true", "-Doptimization=1", "-Db_sanitize=address,undefined",
+                   "-Dslow_asserts=true"], ("unit", "api", "examples", "model", "stress")),
     "tsan": (GCC, ["-Ddemo=false", "-Db_sanitize=thread"], ("api", "model", "stress")),
     "clang": (CLANG, ["-Ddemo=true"], ("unit", "api", "package", "model", "stress")),
     "lock": (GCC, ["-Ddemo=false", "-Drcu=false", "-Dslow_asserts=true"],
