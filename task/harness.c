@@ -101,7 +101,7 @@ static uint64_t await_line(struct header *h)
     const pirn_task_desc *d = h->desc;
     uint32_t word;
 
-    if (!(d->flags & (PIRN_TASK_LINE | PIRN_TASK_FRAME)) || d->frame_size < sizeof word)
+    if (UNLIKELY(!(d->flags & (PIRN_TASK_LINE | PIRN_TASK_FRAME)) || d->frame_size < sizeof word))
         return 0;
     word = *(const uint32_t *)cell_stage(h);
     if (LIKELY(word - PIRN_FRAME_MARK < UINT32_C(1) << PIRN_LINE_BITS))
@@ -146,7 +146,7 @@ static void *output_room(struct header *h, struct poller *p)
 {
     const pirn_task_desc *d = h->desc;
 
-    if (d->out_size == 0)
+    if (LIKELY(d->out_size == 0))
         return NULL;
     if (LIKELY(d->out_size <= SCRATCH_BYTES && d->out_align <= SCRATCH_ALIGN))
         return p->scratch;
@@ -482,7 +482,8 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
     cx->waker.data = h;
     cx->cell = h;
     cx->ops = &h->end.ops;
-    cx->budget = cx->budget_full = d->flags & PIRN_TASK_UNCONSTRAINED ? PIRN_UNLIMITED : p->budget;
+    cx->budget = cx->budget_full =
+        UNLIKELY(d->flags & PIRN_TASK_UNCONSTRAINED) ? PIRN_UNLIMITED : p->budget;
     cx->self_woken = cx->yielding = cx->forever = cx->faulted = cx->exhausted = false;
     cx->now = 0;
     note_poll(h, p);
@@ -506,7 +507,7 @@ static void poll_once(struct header *h, struct poller *p, size_t word)
                              d->name != NULL ? d->name : "task", r,
                              p->blocking ? "" : ", PIRN_PENDING");
         finish_faulted(h, p, false);
-    } else if (r == PIRN_PENDING) {
+    } else if (LIKELY(r == PIRN_PENDING)) {
         pend(h, p, word);
     } else {
         finish(h, p, r, out, word);

@@ -105,7 +105,7 @@ static void run_one(struct runner *r, struct header *h)
         w->searching = false;
         if (pirn__idle_end_search(&w->mt->idle))
             pirn__mt_notify(w->mt);
-    } else {
+    } else if (UNLIKELY(queue_has_surplus(&w->queue))) {
         pirn__mt_notify_from(w);
     }
     if (timing_is_on(&w->timing)) {
