@@ -78,10 +78,10 @@ MUTANTS = [
            "    result = w->chan == NULL ? PIRN_PENDING : mpsc_look(c, w, r);",
            ["mpsc_order"]),
     Mutant("last-sender-goes-silently", MPSC,
-           """    end_senders(c, CHAN_CANCELED, CHAN_CANCELED, &wakes);
-    if (mpsc_is_closed(c))
-        mpsc_wake_receiver(c, &wakes);""",
-           """    end_senders(c, CHAN_CANCELED, CHAN_CANCELED, &wakes);""",
+           """        mpsc_wake_receiver(c, &wakes);
+    end_senders(c, CHAN_CANCELED, CHAN_CANCELED, &wakes);""",
+           """        (void)c;
+    end_senders(c, CHAN_CANCELED, CHAN_CANCELED, &wakes);""",
            ["mpsc_last"]),
     Mutant("last-permit-goes-silently", MPSC,
            """    c->permits -= n;
@@ -113,12 +113,15 @@ MUTANTS = [
            "    c->rx_gone = true;",
            ["mpsc_close"]),
     Mutant("waiting-senders-not-told", MPSC,
-           """    mpsc_wake_receiver(c, &wakes);
+           """    c->quick_until = 0;
+    mpsc_wake_receiver(c, &wakes);
     end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);""",
-           "    mpsc_wake_receiver(c, &wakes);",
+           """    c->quick_until = 0;
+    mpsc_wake_receiver(c, &wakes);""",
            ["mpsc_close"]),
     Mutant("waiting-receiver-not-told", MPSC,
-           """    mpsc_wake_receiver(c, &wakes);
+           """    c->quick_until = 0;
+    mpsc_wake_receiver(c, &wakes);
     end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);""",
            "    end_senders(c, CHAN_CLOSED, CHAN_CLOSED, &wakes);",
            ["mpsc_polled"]),
@@ -211,9 +214,9 @@ MUTANTS = [
     Mutant("hub-waits-without-holding-it", HUB,
            """        rx->refs++;
         h->holders++;
-        op_set""",
+    } else""",
            """        h->holders++;
-        op_set""",
+    } else""",
            ["chan_watch_gone"]),
     Mutant("hub-freed-without-its-waiter", HUB,
            """            chan_list_remove(&h->waiting, w);

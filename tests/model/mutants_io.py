@@ -123,7 +123,7 @@ MUTANTS = [
            "word = READY_GONE;",
            ["io_retire"]),
     Mutant("polled-again-keeps-the-old-waker", SEAT,
-           """        if (cx->cell != NULL)
+           """        if (LIKELY(cx->cell != NULL && op_is_armed(me)))
             return SEAT_YOURS;""",
            """        if (cx != NULL)
             return SEAT_YOURS;""",

@@ -146,9 +146,9 @@ MUTANTS = [
     Mutant("last-searcher-tells-nobody", WORKER,
            """        if (pirn__idle_end_search(&w->mt->idle))
             pirn__mt_notify(w->mt);
-    } else {""",
+    } else if""",
            """        (void)pirn__idle_end_search(&w->mt->idle);
-    } else {""",
+    } else if""",
            ["mt_chain"]),
     Mutant("picked-and-left-asleep", SCHEDULE,
            """        pirn__parker_unpark(&mt->workers[worker].parker, &mt->driver);
@@ -266,7 +266,7 @@ MUTANTS = [
            "",
            ["mt_last"]),
     Mutant("task-in-hand-not-waited-for", LINKS,
-           "return atomic_load_explicit(&mt->links_moving, memory_order_acquire) == 0;",
+           "return atomic_load_explicit(&mt->links_moving, memory_order_seq_cst) == 0;",
            "return mt != NULL;",
            ["mt_asked_stolen"]),
     Mutant("task-in-hand-linked-relaxed", LINKS,
