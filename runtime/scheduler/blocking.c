@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "runtime/blocking/claims.h"
 #include "runtime/os/clock.h"
 #include "runtime/scheduler/context.h"
 #include "runtime/scheduler/current_thread.h"
@@ -332,7 +333,10 @@ static int push_linked(struct blocking *b, struct header *h, unsigned flags)
                           (atomic_load_explicit(&h->site, memory_order_relaxed) & CELL_SITE_MASK) |
                               (uint64_t)CELL_NO_WORKER << CELL_SITE_BITS,
                           memory_order_relaxed);
+    /* A group's child may be aborted already: who does looks, in the pool, whether it is queued. */
+    pirn__pool_enter(&b->pool);
     cell_set_shard(h, 0);
+    pirn__pool_leave(&b->pool);
     linked = pirn__owned_link(&b->owned, h);
     ASSERT(linked); /* the list is never closed */
     return pirn__pool_push(&b->pool, (struct notified){h}, flags);
