@@ -16,8 +16,8 @@
 #include "http_reply.h"
 
 enum {
-    OPEN_TRIES =
-        64, /* while something is renamed somewhere, a path with ".." cannot be vouched for */
+    OPEN_TRIES = 64,   /* while anything is renamed, a path with ".." cannot be vouched for */
+    SPARE_TRIES = 100, /* a second */
 };
 
 struct http_file *http_file_ref(struct http_file *f)
@@ -359,19 +359,41 @@ static struct http_loaded load_from(struct load *l, int fd)
     return loaded;
 }
 
-/* Connections have all descriptors: one load after the other gets the one that was put aside. */
+/* What another load has put into the store meanwhile; NULL: nothing. */
+static struct http_file *found_meanwhile(struct load *l)
+{
+    struct http_file *f;
+
+    (void)pthread_mutex_lock(&l->store->lock);
+    f = lookup(l->store, l->key);
+    f = f != NULL && f != l->old ? http_file_ref(f) : NULL;
+    (void)pthread_mutex_unlock(&l->store->lock);
+    return f;
+}
+
+/* Connections have all descriptors: one load after the other gets the one that was put aside. An accept may be
+ * faster and take it: then it waits for others to give one back, or to load the same file. */
 static struct http_loaded load_with_spare(struct load *l, const char *path)
 {
+    static const struct timespec moment = {.tv_nsec = 10000000};
     struct http_store *s = l->store;
-    struct http_loaded loaded;
-    int fd;
+    struct http_loaded loaded = {.status = 200};
+    int fd = -1, tries = 0;
 
     (void)pthread_mutex_lock(&s->spare_lock);
-    if (s->spare >= 0)
-        (void)close(s->spare);
-    s->spare = -1;
-    fd = open_file(s, path);
-    loaded = fd >= 0 ? load_from(l, fd) : (struct http_loaded){.status = status_of_errno(errno)};
+    while ((loaded.file = found_meanwhile(l)) == NULL) {
+        if (s->spare >= 0)
+            (void)close(s->spare);
+        s->spare = -1;
+        fd = open_file(s, path);
+        if (fd >= 0 || !is_shortage(errno) || ++tries == SPARE_TRIES)
+            break;
+        make_spare(s);
+        (void)nanosleep(&moment, NULL); /* on a thread that may block */
+    }
+    if (loaded.file == NULL)
+        loaded =
+            fd >= 0 ? load_from(l, fd) : (struct http_loaded){.status = status_of_errno(errno)};
     make_spare(s);
     (void)pthread_mutex_unlock(&s->spare_lock);
     return loaded;

@@ -74,15 +74,9 @@ def descriptors_all_taken(flavour):
         sockets = [connect(port) for _ in range(60)]
         for s in sockets:
             s.sendall(f"GET /small.txt HTTP/1.1\r\n{CLOSE}".encode())
-        answers = []
         for s in sockets:
-            answers.append(receive_all(s))
+            expect(receive_all(s).endswith(b"\r\n\r\nsmall"), True)
             s.close()
-        # No connection is lost. On a busy machine a turn may come too late for one or two.
-        had = sum(answer.endswith(b"\r\n\r\nsmall") for answer in answers)
-        late = sum(answer.startswith(b"HTTP/1.1 503 ") for answer in answers)
-        expect(had + late, len(sockets))
-        expect(late <= len(sockets) // 6, True)
 
 
 def renames_meanwhile(flavour):
